@@ -1,0 +1,34 @@
+#!/bin/bash
+# Random operations give the same results, the same errno and the same trees on a mount and on a
+# plain directory. AF_FSDIFF_STEPS and AF_FSDIFF_SEED make it longer, or repeat a failure.
+. "$(dirname "$0")/../../lib.sh"
+. "$ROOT/tests/fslib.sh"
+
+steps=${AF_FSDIFF_STEPS:-4000}
+seeds=${AF_FSDIFF_SEED:-1 2 3 4}
+
+differential()
+{
+	local seed
+	fresh_dirs
+	mount_fs "$@" -o rule=write:/ "$SRC" "$MNT" || { ok 1 "$WHO: mounts"; return; }
+	for seed in $seeds; do
+		$RUNAS mkdir "$MNT/$seed" "$BASE/plain$af_dirs.$seed"
+		check "$WHO $*: seed $seed, $steps steps" $RUNAS timeout 600 \
+			"$BUILD/tests/fsdiff" -s "$seed" -n "$steps" "$MNT/$seed" "$BASE/plain$af_dirs.$seed"
+		check "$WHO $*: seed $seed, the trees through the mount" \
+			same_tree -n "$MNT/$seed" "$BASE/plain$af_dirs.$seed"
+		check "$WHO $*: seed $seed, the trees in the source" \
+			same_tree -n "$SRC/$seed" "$BASE/plain$af_dirs.$seed"
+	done
+}
+
+both()
+{
+	differential
+	differential -o cache=never
+	differential -o cache=always
+}
+
+each_user both
+done_testing

@@ -1,0 +1,85 @@
+# shellcheck shell=bash
+# What the cases of the filesystem share, sourced after lib.sh.
+#
+#     each_user FUNCTION     as root where that is us, then as an ordinary user, each with
+#                            WHO (root, user), RUNAS (as lib.sh takes it), BASE (their directory)
+#     fresh_dirs             SRC and MNT, new ones, in BASE
+#     run_checks PROGRAM DIR the checks of a program built on tests/fixtures/check.h
+#     same_tree [-mn] A B    tests/fixtures/treecmp.c
+#     make_tree DIR          a tree with everything an ordinary tree may have
+#     need TOOL...           skips the case where one is missing
+
+TREECMP=$BUILD/tests/treecmp
+af_dirs=0
+
+each_user()
+{
+	if is_root; then
+		WHO=root RUNAS='' BASE=$T/as-root
+		mkdir -p "$BASE"
+		"$@"
+	fi
+	WHO=user RUNAS=as_user BASE=$T/user
+	as_user true
+	mkdir -p "$BASE"
+	"$@"
+	RUNAS=''
+}
+
+fresh_dirs()
+{
+	af_dirs=$((af_dirs + 1))
+	SRC=$BASE/src$af_dirs
+	MNT=$BASE/mnt$af_dirs
+	$RUNAS mkdir "$SRC" "$MNT"
+}
+
+run_checks()
+{
+	local line
+	while IFS= read -r line; do
+		case $line in
+		'ok '*) ok 0 "$WHO: $1: ${line#ok }" ;;
+		'not ok '*) ok 1 "$WHO: $1: ${line#not ok }" ;;
+		'exit 0') ;;
+		'exit '*) ok 1 "$WHO: $1: $line" ;;
+		*) diag "${line#\# }" ;;
+		esac
+	done < <($RUNAS timeout 300 "$BUILD/tests/$1" "${@:2}" 2>&1; echo "exit $?")
+}
+
+same_tree()
+{
+	$RUNAS timeout 120 "$TREECMP" "$@"
+}
+
+# Run as $RUNAS, so that the entries are theirs.
+make_tree()
+{
+	$RUNAS bash -ec '
+		mkdir -p "$1"; cd "$1"; umask 022
+		mkdir -p dir/sub/subsub empty private; chmod 700 private; chmod 1777 empty
+		echo text >dir/file; printf "" >dir/nothing; chmod 640 dir/file
+		printf "#!/bin/sh\necho run\n" >dir/script; chmod 755 dir/script
+		head -c 300000 /dev/zero | tr "\0" x >dir/sub/large
+		truncate -s 1M dir/sub/sparse; echo end >>dir/sub/sparse
+		ln dir/file dir/sub/hard; ln dir/file hard; ln -s dir/file soft; ln -s nowhere dangling
+		ln -s .. dir/sub/up; mkfifo -m 620 dir/pipe
+		: >"$(printf "odd\nname \377\376 *")"; echo x >" lead"; echo x >-dash
+		i=0; while [ $i -lt 40 ]; do echo $i >dir/sub/subsub/f$i; i=$((i + 1)); done
+		setfattr -n user.note -v "a value" dir/file 2>/dev/null || true
+		setfattr -n user.dir -v 1 dir 2>/dev/null || true
+		setfacl -m u:12345:r-x,g:54321:r dir/script 2>/dev/null || true
+		setfacl -m d:u:12345:rwx dir/sub/subsub 2>/dev/null || true
+		chmod 400 dir/nothing
+		find . -depth -exec touch -h -d "2001-02-03 04:05:06.789012345" {} +
+	' sh "$1"
+}
+
+need()
+{
+	local tool
+	for tool; do
+		command -v "$tool" >/dev/null || skip_all "no $tool here"
+	done
+}
