@@ -162,26 +162,17 @@ is_root()
 	[ "$(id -u)" -eq 0 ]
 }
 
-# What a usual distribution has and a bare machine may not: a user, and /dev/fuse open to users.
-af_make_user()
-{
-	if ! getent passwd aftest >/dev/null; then
-		useradd --system --user-group --no-create-home --shell /bin/sh aftest || return
-		diag 'made the system user aftest'
-	fi
-	if [ -c /dev/fuse ] && [ "$(stat -c %a /dev/fuse)" != 666 ]; then
-		diag "/dev/fuse had mode $(stat -c %a /dev/fuse); now 666, as udev sets it"
-		chmod 666 /dev/fuse
-	fi
-	[ -d "$T/user" ] || install -d -o aftest -g aftest "$T/user"
-}
-
 as_user()
 {
 	is_root || { "$@"; return; }
-	af_make_user || return 125
-	setpriv --reuid aftest --regid aftest --init-groups --inh-caps=-all \
-		env HOME="$T/user" USER=aftest LOGNAME=aftest "$@"
+	af_user_home || return 125
+	HOME=$T/user "$ROOT/tests/as-user" "$@"
+}
+
+# Asked for once a case, so that what as-user has to say is not mixed up with a command's output.
+af_user_home()
+{
+	[ -d "$T/user" ] || { "$ROOT/tests/as-user" true && install -d -o aftest -g aftest "$T/user"; }
 }
 
 # ---- mounts -----------------------------------------------------------------------------------
@@ -228,7 +219,7 @@ mount_fs()
 {
 	local mnt=${*: -1} status=0
 	mkdir -p "$mnt"
-	case ${RUNAS:-} in as_user) is_root && af_make_user && chown aftest: "$mnt" ;; esac
+	case ${RUNAS:-} in as_user) is_root && af_user_home && chown aftest: "$mnt" ;; esac
 	mnt=$(cd "$mnt" && pwd -P)
 	try_mount "$@" || status=$?
 	if [ "$status" -ne 0 ] || is_not_mounted "$mnt"; then

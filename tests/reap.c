@@ -3,7 +3,8 @@
  *
  * Whatever CMD starts stays a descendant of this process, daemons with a cleared environment
  * included, so CMD can list all of it. When CMD has ended, what is left is killed, and the exit
- * status is CMD's (128+N for a signal).
+ * status is CMD's (128+N for a signal). SIGTERM and SIGHUP are passed on to CMD, which has five
+ * seconds to clean up before it is killed.
  */
 #include <errno.h>
 #include <signal.h>
@@ -18,7 +19,8 @@ static volatile sig_atomic_t child;
 static void pass_on(int signum)
 {
 	if (child > 0)
-		kill(child, signum);
+		kill(child, signum == SIGALRM ? SIGKILL : signum);
+	alarm(5);
 }
 
 /* Kills the children, again and again: their children become ours. Returns whether there were any. */
@@ -56,7 +58,7 @@ static int wait_for(pid_t pid)
 
 int main(int argc, char **argv)
 {
-	static const int passed[] = {SIGTERM, SIGHUP};
+	static const int passed[] = {SIGTERM, SIGHUP, SIGALRM};
 	char id[16];
 	int status;
 	pid_t pid;

@@ -1,0 +1,46 @@
+#!/bin/bash
+# check.sh [FILE]...: the tests through prove(1); all unit tests and cases where none are named.
+#
+# As root the cases that an ordinary user can run too are run once more as one (with AS_USER=1 only
+# so, with AS_USER=0 not). BUILD is the build directory. PROVE_FLAGS go to prove.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+: "${BUILD:=$PWD/build}"
+export BUILD
+
+root() { [ "$(id -u)" -eq 0 ]; }
+
+# The ordinary user must reach the tree. Below a directory closed to others (a clone in /root) it is
+# shown in another place, in a mount namespace of our own.
+if root && ! tests/as-user test -x "$BUILD/tests/reap" 2>/dev/null; then
+	[ -z "${AF_SHOWN:-}" ] || { echo "check: $BUILD: not to be reached by users" >&2; exit 1; }
+	place=$(mktemp -d /tmp/tree.XXXXXXXX)
+	trap 'rmdir "$place"' EXIT
+	chmod 755 "$place"
+	# shellcheck disable=SC2016 # the inner shell expands these
+	AF_SHOWN=1 BUILD=$place/${BUILD#"$PWD"/} unshare --mount bash -c \
+		'mount --bind "$1" "$2" && cd "$2" && shift 2 && exec tests/check.sh "$@"' \
+		- "$PWD" "$place" "$@"
+	exit
+fi
+
+if [ $# -gt 0 ]; then
+	tests=("$@")
+else
+	tests=("$BUILD"/tests/unit/test_* tests/cases/*/*.sh)
+fi
+as_user=()
+for file in "${tests[@]}"; do
+	case $file in
+	*/cases/fs/* | */cases/policy/* | */cases/run/* | */cases/security/*) as_user+=("user:$file") ;;
+	esac
+done
+if root; then
+	case ${AS_USER:-} in
+	1) tests=("${as_user[@]}") ;;
+	0) ;;
+	*) tests+=("${as_user[@]}") ;;
+	esac
+fi
+# shellcheck disable=SC2086 # several flags
+exec prove --exec tests/run-case ${PROVE_FLAGS:-} "${tests[@]}"
