@@ -113,6 +113,15 @@ void log_warn(const char *fmt, ...)
 	va_end(args);
 }
 
+void log_notice(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	log_line(LOG_NOTICE, fmt, args);
+	va_end(args);
+}
+
 void log_info(const char *fmt, ...)
 {
 	va_list args;

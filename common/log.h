@@ -21,6 +21,8 @@ void log_to_syslog(void);
 void log_set_verbose(bool verbose);
 
 void log_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* What was asked for: counters, a reload done. */
+void log_notice(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 

@@ -1,0 +1,265 @@
+/*
+ * From a node to a descriptor. See dirfd.h. It decides nothing about levels.
+ */
+#include "fs.h"
+
+#include "cleanup.h"
+
+#include <string.h>
+
+enum { RECHECK_MS = 1000 };
+
+void dirfds_init(struct af_dirfds *dirfds, int root_fd, uint32_t limit)
+{
+	*dirfds = (struct af_dirfds){.limit = limit};
+	pthread_mutex_init(&dirfds->lock, NULL);
+	TAILQ_INIT(&dirfds->lru);
+	dirfds->root.fd = root_fd;
+	dirfds->root.refs = 1;
+}
+
+static void unref(struct af_dirfd *dirfd)
+{
+	if (--dirfd->refs > 0)
+		return;
+	close(dirfd->fd);
+	free(dirfd);
+}
+
+/* Takes it out of the cache; whoever uses it goes on. Locked. */
+static void evict(struct af_dirfds *dirfds, struct af_dirfd *dirfd)
+{
+	TAILQ_REMOVE(&dirfds->lru, dirfd, lru);
+	dirfd->inode->dirfd = NULL;
+	dirfd->inode = NULL;
+	dirfds->count--;
+	unref(dirfd);
+}
+
+void dirfds_flush(struct af_dirfds *dirfds)
+{
+	struct af_dirfd *dirfd;
+
+	pthread_mutex_lock(&dirfds->lock);
+	while ((dirfd = TAILQ_FIRST(&dirfds->lru)))
+		evict(dirfds, dirfd);
+	pthread_mutex_unlock(&dirfds->lock);
+}
+
+void dirfds_fini(struct af_dirfds *dirfds)
+{
+	dirfds_flush(dirfds);
+	pthread_mutex_destroy(&dirfds->lock);
+}
+
+void dirfd_put(struct af_dirfds *dirfds, struct af_dirfd *dirfd)
+{
+	pthread_mutex_lock(&dirfds->lock);
+	unref(dirfd);
+	pthread_mutex_unlock(&dirfds->lock);
+}
+
+void dirfd_forget(struct af_dirfds *dirfds, struct af_inode *inode)
+{
+	pthread_mutex_lock(&dirfds->lock);
+	if (inode->dirfd)
+		evict(dirfds, inode->dirfd);
+	pthread_mutex_unlock(&dirfds->lock);
+}
+
+static bool is_fresh(const struct af_fs *fs, const struct af_dirfd *dirfd)
+{
+	return fs->options->cache == FS_CACHE_ALWAYS ||
+		kcache_now_ms() - dirfd->checked_ms < RECHECK_MS;
+}
+
+/* A reference to the cached descriptor, if there is one that need not be checked. */
+static struct af_dirfd *get_cached(struct af_fs *fs, struct af_inode *inode)
+{
+	struct af_dirfds *dirfds = &fs->dirfds;
+	struct af_dirfd *dirfd;
+
+	if (inode == fs->table.root)
+		dirfd = &dirfds->root;
+	else
+		dirfd = inode->dirfd;
+	if (!dirfd || (inode != fs->table.root && !is_fresh(fs, dirfd)))
+		return NULL;
+	if (inode != fs->table.root && dirfd != TAILQ_FIRST(&dirfds->lru)) {
+		TAILQ_REMOVE(&dirfds->lru, dirfd, lru);
+		TAILQ_INSERT_HEAD(&dirfds->lru, dirfd, lru);
+	}
+	dirfd->refs++;
+	return dirfd;
+}
+
+/* Makes the freshly opened and checked fd (taken over) the node's cached descriptor. */
+static int insert(struct af_fs *fs, struct af_inode *inode, int fd, struct af_dirfd **out)
+{
+	struct af_dirfds *dirfds = &fs->dirfds;
+	struct af_dirfd *dirfd = calloc(1, sizeof(*dirfd));
+
+	if (!dirfd) {
+		close(fd);
+		return -ENOMEM;
+	}
+	*dirfd = (struct af_dirfd){
+		.fd = fd, .refs = 2, .checked_ms = kcache_now_ms(), .inode = inode};
+	pthread_mutex_lock(&dirfds->lock);
+	if (inode->dirfd)
+		evict(dirfds, inode->dirfd);
+	inode->dirfd = dirfd;
+	TAILQ_INSERT_HEAD(&dirfds->lru, dirfd, lru);
+	if (++dirfds->count > dirfds->limit)
+		evict(dirfds, TAILQ_LAST(&dirfds->lru, af_dirfd_list));
+	pthread_mutex_unlock(&dirfds->lock);
+	*out = dirfd;
+	return 0;
+}
+
+/* Opens the directory `name` in parent and checks that it is the node. */
+static int open_step(struct af_fs *fs, const struct af_dirfd *parent, const char *name,
+	struct af_inode *inode, struct af_dirfd **out)
+{
+	int fd = layer_open_dir(&fs->layer, parent->fd, name);
+	struct stat st;
+
+	if (fd == -EMFILE || fd == -ENFILE) {
+		dirfds_flush(&fs->dirfds);
+		fd = layer_open_dir(&fs->layer, parent->fd, name);
+	}
+	if (fd == -ENOTDIR || fd == -ELOOP || fd == -ENOENT)
+		return -ESTALE;
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) != 0 || !inode_is(inode, &st)) {
+		close(fd);
+		return -ESTALE;
+	}
+	return insert(fs, inode, fd, out);
+}
+
+static struct af_dirfd *lookup_cached(struct af_fs *fs, struct af_inode *inode)
+{
+	struct af_dirfd *dirfd;
+
+	pthread_mutex_lock(&fs->dirfds.lock);
+	dirfd = get_cached(fs, inode);
+	pthread_mutex_unlock(&fs->dirfds.lock);
+	return dirfd;
+}
+
+/* The nodes between what is wanted and the nearest ancestor that is held: a stack, deepest first. */
+struct chain {
+	struct link {
+		struct af_inode *inode; /* a reference */
+		char name[256];
+	} * links;
+	size_t count, room;
+};
+
+static int chain_push(struct chain *chain, struct af_inode *inode, const char *name)
+{
+	if (chain->count == chain->room) {
+		size_t room = chain->room ? chain->room * 2 : 8;
+		struct link *links = reallocarray(chain->links, room, sizeof(*links));
+
+		if (!links)
+			return -ENOMEM;
+		chain->links = links;
+		chain->room = room;
+	}
+	chain->links[chain->count].inode = inode;
+	memcpy(chain->links[chain->count].name, name, sizeof(chain->links[0].name));
+	chain->count++;
+	return 0;
+}
+
+/* Climbs from inode (a reference that is taken over) to an ancestor that is held: *held. */
+static int climb(
+	struct af_fs *fs, struct af_inode *inode, struct chain *chain, struct af_dirfd **held)
+{
+	while (!(*held = lookup_cached(fs, inode))) {
+		struct af_place place;
+		int err;
+
+		inode_place(&fs->table, inode, &place);
+		err = place.parent ? chain_push(chain, inode, place.name) : -ENOENT;
+		if (err) {
+			inode_put(&fs->table, inode);
+			inode_put(&fs->table, place.parent);
+			return err;
+		}
+		inode = place.parent;
+	}
+	inode_put(&fs->table, inode);
+	return 0;
+}
+
+int dirfd_get(struct af_fs *fs, struct af_inode *inode, struct af_dirfd **out)
+{
+	struct af_dirfd *held = lookup_cached(fs, inode);
+	struct chain chain = {0};
+	int err;
+
+	*out = held;
+	if (held)
+		return 0;
+	if (inode->flags & AF_INODE_COVERED)
+		return -EXDEV;
+	if (inode->fd >= 0)
+		return -ENOENT;
+	err = climb(fs, inode_ref(&fs->table, inode), &chain, &held);
+	while (chain.count > 0) {
+		struct link *link = &chain.links[--chain.count];
+		struct af_dirfd *next = NULL;
+
+		if (!err) {
+			err = open_step(fs, held, link->name, link->inode, &next);
+			dirfd_put(&fs->dirfds, held);
+			held = next;
+		}
+		inode_put(&fs->table, link->inode);
+	}
+	free(chain.links);
+	*out = held;
+	return err;
+}
+
+int pathfd_get(struct af_fs *fs, struct af_inode *inode, struct af_pathfd *path, struct stat *st)
+{
+	struct af_dirfd *dir = NULL;
+	struct af_place place;
+	int err;
+
+	*path = (struct af_pathfd){.fd = inode == fs->table.root ? fs->layer.root_fd : inode->fd};
+	if (path->fd >= 0)
+		return fstat(path->fd, st) != 0 ? -errno : 0;
+	inode_place(&fs->table, inode, &place);
+	if (!place.parent)
+		return -ESTALE;
+	err = dirfd_get(fs, place.parent, &dir);
+	inode_put(&fs->table, place.parent);
+	if (err)
+		return err;
+	path->fd = layer_open_path(&fs->layer, dir->fd, place.name);
+	dirfd_put(&fs->dirfds, dir);
+	if (path->fd < 0)
+		return path->fd == -ENOENT ? -ESTALE : path->fd;
+	path->owned = true;
+	if (fstat(path->fd, st) != 0 || !inode_is(inode, st)) {
+		pathfd_put(path);
+		return -ESTALE;
+	}
+	return 0;
+}
+
+void pathfd_put(struct af_pathfd *path)
+{
+	int saved = errno;
+
+	if (path->owned && path->fd >= 0)
+		close(path->fd);
+	*path = (struct af_pathfd){.fd = -1};
+	errno = saved;
+}

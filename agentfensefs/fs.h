@@ -1,0 +1,52 @@
+/*
+ * What one mount is made of. Everything that a request needs hangs off struct af_fs; there are no
+ * globals. A request flows
+ *
+ *     op_*.c (parse, reply) -> gate.c (may it?) -> layer.c (do it) -> attr.c (what it looks like)
+ *
+ * Lock order: fs->rename_lock, then table.lock, then dirfds.lock, then gate.lock; no system call
+ * that can block is made under table.lock, dirfds.lock or gate.lock, and no reply or notification
+ * under any of them.
+ */
+#ifndef AF_FS_H
+#define AF_FS_H
+
+#include "attr.h"
+#include "audit.h"
+#include "counters.h"
+#include "dirfd.h"
+#include "gate.h"
+#include "inode.h"
+#include "kcache.h"
+#include "layer.h"
+#include "options.h"
+
+#include "fuse.h"
+#include <pthread.h>
+
+struct af_fs {
+	const struct fs_options *options;
+	struct fuse_session *session;
+	struct af_layer layer;
+	struct af_table table;
+	struct af_dirfds dirfds;
+	struct af_gate gate;
+	struct af_owners owners;
+	struct af_kcache kcache;
+	struct af_audit *audit; /* NULL: not asked for */
+	struct af_counters counters;
+	/*
+	 * Held for reading from the decision about a new name until the call that makes it, for
+	 * writing while a directory moves: a decision about a path holds for as long as it is used.
+	 */
+	pthread_rwlock_t rename_lock;
+	int event_fd;  /* by which workers wake the main thread */
+	int parent_fd; /* the pipe to the process that started us; -1: in the foreground */
+};
+
+static inline struct af_fs *fs_of(fuse_req_t req)
+{
+	return fuse_req_userdata(req);
+}
+
+#endif

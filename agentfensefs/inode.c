@@ -1,0 +1,497 @@
+/*
+ * The table of nodes. See inode.h. It makes no decision and no system call but close(2).
+ */
+#include "inode.h"
+
+#include "cleanup.h"
+#include "dirfd.h"
+
+#include <bsd/string.h>
+#include <malloc.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+
+enum { MIN_BUCKETS = 64, TRIM_NODES = 16384 };
+
+static uint32_t dev_of(const struct stat *st)
+{
+	return (uint32_t)(major(st->st_dev) << 20) ^ (uint32_t)minor(st->st_dev);
+}
+
+/* Fibonacci hashing; the high bits are the good ones. */
+static size_t bucket(const struct af_table *table, uint64_t key)
+{
+	return (size_t)((key * 0x9e3779b97f4a7c15ULL) >> 20) & table->mask;
+}
+
+static uint64_t key_of(uint64_t ino, uint32_t dev, uint16_t type, uint8_t level)
+{
+	return ino ^ (uint64_t)dev << 32 ^ (uint64_t)type << 40 ^ (uint64_t)level << 60;
+}
+
+static uint64_t inode_key(const struct af_inode *inode)
+{
+	return key_of(inode->ino, inode->dev, inode->type, inode->key_level);
+}
+
+bool inode_is(const struct af_inode *inode, const struct stat *st)
+{
+	return inode->ino == st->st_ino && inode->dev == dev_of(st) &&
+		inode->type == (st->st_mode & S_IFMT);
+}
+
+static void link_id(struct af_table *table, struct af_inode *inode)
+{
+	struct af_inode **head = &table->by_id[bucket(table, inode->id)];
+
+	inode->next_by_id = *head;
+	*head = inode;
+}
+
+static void link_key(struct af_table *table, struct af_inode *inode)
+{
+	struct af_inode **head = &table->by_key[bucket(table, inode_key(inode))];
+
+	inode->next_by_key = *head;
+	*head = inode;
+}
+
+static void unlink_id(struct af_table *table, struct af_inode *inode)
+{
+	struct af_inode **link = &table->by_id[bucket(table, inode->id)];
+
+	while (*link != inode)
+		link = &(*link)->next_by_id;
+	*link = inode->next_by_id;
+}
+
+static void unlink_key(struct af_table *table, struct af_inode *inode)
+{
+	struct af_inode **link = &table->by_key[bucket(table, inode_key(inode))];
+
+	if (inode->flags & AF_INODE_UNHASHED)
+		return;
+	while (*link != inode)
+		link = &(*link)->next_by_key;
+	*link = inode->next_by_key;
+	inode->flags |= AF_INODE_UNHASHED;
+}
+
+/* Rebuilds both tables with `buckets` (a power of two); keeps the old ones when out of memory. */
+static void resize(struct af_table *table, size_t buckets)
+{
+	struct af_inode **old = table->by_id;
+	size_t old_buckets = table->mask + 1;
+	struct af_inode **by_id = calloc(buckets, sizeof(struct af_inode *));
+	struct af_inode **by_key = calloc(buckets, sizeof(struct af_inode *));
+
+	if (!by_id || !by_key) {
+		free(by_id);
+		free(by_key);
+		return;
+	}
+	free(table->by_key);
+	table->by_id = by_id;
+	table->by_key = by_key;
+	table->mask = buckets - 1;
+	for (size_t i = 0; i < old_buckets; i++) {
+		struct af_inode *next;
+
+		for (struct af_inode *inode = old[i]; inode; inode = next) {
+			next = inode->next_by_id;
+			link_id(table, inode);
+			if (!(inode->flags & AF_INODE_UNHASHED))
+				link_key(table, inode);
+		}
+	}
+	free(old);
+}
+
+static struct af_inode *inode_new(struct af_table *table, const struct stat *st, uint8_t key_level)
+{
+	struct af_inode *inode = calloc(1, sizeof(*inode));
+
+	if (!inode)
+		return NULL;
+	inode->id = table->next_id++;
+	inode->ino = st->st_ino;
+	inode->dev = dev_of(st);
+	inode->type = st->st_mode & S_IFMT;
+	inode->key_level = S_ISDIR(st->st_mode) ? 0 : key_level;
+	inode->fd = -1;
+	if (table->count >= table->mask + 1)
+		resize(table, (table->mask + 1) * 2);
+	link_id(table, inode);
+	link_key(table, inode);
+	table->count++;
+	if (table->count > table->peak)
+		table->peak = table->count;
+	return inode;
+}
+
+/*
+ * Takes a node whose counts are 0 out of the table. What it held (its parent, whose counts may then
+ * be 0 as well) goes with it; the whole chain is returned through next_by_id, to be freed unlocked.
+ */
+static struct af_inode *release(struct af_table *table, struct af_inode *inode)
+{
+	struct af_inode *dead = NULL;
+
+	while (inode && inode->nlookup == 0 && inode->refs == 0 && inode != table->root) {
+		struct af_inode *parent = inode->parent;
+
+		unlink_id(table, inode);
+		unlink_key(table, inode);
+		table->count--;
+		inode->next_by_id = dead;
+		dead = inode;
+		if (parent)
+			parent->refs--;
+		inode = parent;
+	}
+	return dead;
+}
+
+static void free_chain(const struct af_table *table, struct af_inode *inode)
+{
+	while (inode) {
+		struct af_inode *next = inode->next_by_id;
+
+		if (inode->dirfd)
+			dirfd_forget(table->dirfds, inode);
+		if (inode->fd >= 0)
+			close(inode->fd);
+		free(inode->name);
+		free(inode);
+		inode = next;
+	}
+}
+
+/* Whether much has been freed since the peak: then tables shrink and the heap is trimmed. */
+static bool shrink(struct af_table *table)
+{
+	size_t buckets = table->mask + 1;
+
+	if (table->peak < TRIM_NODES || table->count > table->peak / 4)
+		return false;
+	while (buckets > MIN_BUCKETS && buckets > table->count * 2)
+		buckets /= 2;
+	resize(table, buckets);
+	table->peak = table->count;
+	return true;
+}
+
+int table_init(struct af_table *table, const struct stat *root, struct af_dirfds *dirfds)
+{
+	*table =
+		(struct af_table){.mask = MIN_BUCKETS - 1, .next_id = AF_ROOT_ID, .dirfds = dirfds};
+	pthread_mutex_init(&table->lock, NULL);
+	table->by_id = calloc(MIN_BUCKETS, sizeof(struct af_inode *));
+	table->by_key = calloc(MIN_BUCKETS, sizeof(struct af_inode *));
+	if (!table->by_id || !table->by_key)
+		return -ENOMEM;
+	table->root = inode_new(table, root, 0);
+	return table->root ? 0 : -ENOMEM;
+}
+
+void table_fini(struct af_table *table)
+{
+	for (size_t i = 0; table->by_id && i <= table->mask; i++)
+		free_chain(table, af_steal(&table->by_id[i]));
+	free(table->by_id);
+	free(table->by_key);
+	pthread_mutex_destroy(&table->lock);
+}
+
+struct af_inode *inode_get(struct af_table *table, uint64_t id)
+{
+	struct af_inode *inode;
+
+	pthread_mutex_lock(&table->lock);
+	inode = table->by_id[bucket(table, id)];
+	while (inode && inode->id != id)
+		inode = inode->next_by_id;
+	if (inode)
+		inode->refs++;
+	pthread_mutex_unlock(&table->lock);
+	return inode;
+}
+
+struct af_inode *inode_ref(struct af_table *table, struct af_inode *inode)
+{
+	pthread_mutex_lock(&table->lock);
+	inode->refs++;
+	pthread_mutex_unlock(&table->lock);
+	return inode;
+}
+
+void inode_put(struct af_table *table, struct af_inode *inode)
+{
+	struct af_inode *dead;
+
+	if (!inode)
+		return;
+	pthread_mutex_lock(&table->lock);
+	inode->refs--;
+	dead = release(table, inode);
+	pthread_mutex_unlock(&table->lock);
+	free_chain(table, dead);
+}
+
+void inode_forget(struct af_table *table, uint64_t id, uint64_t nlookup)
+{
+	struct af_inode *inode = inode_get(table, id);
+	struct af_inode *dead;
+	bool trim;
+
+	if (!inode)
+		return;
+	pthread_mutex_lock(&table->lock);
+	/* The kernel's count is not trusted to match ours. */
+	inode->nlookup -= nlookup < inode->nlookup ? nlookup : inode->nlookup;
+	inode->refs--;
+	dead = release(table, inode);
+	trim = shrink(table);
+	pthread_mutex_unlock(&table->lock);
+	free_chain(table, dead);
+	if (trim)
+		malloc_trim(0);
+}
+
+static struct af_inode *find_key(struct af_table *table, const struct stat *st, uint8_t level)
+{
+	uint16_t type = st->st_mode & S_IFMT;
+	struct af_inode *inode;
+
+	if (S_ISDIR(st->st_mode))
+		level = 0;
+	inode = table->by_key[bucket(table, key_of(st->st_ino, dev_of(st), type, level))];
+	while (inode && !(inode->key_level == level && inode_is(inode, st)))
+		inode = inode->next_by_key;
+	return inode;
+}
+
+static bool has_name(const struct af_inode *inode, const struct af_inode *parent, const char *name)
+{
+	return inode->parent == parent && inode->name && strcmp(inode->name, name) == 0;
+}
+
+/*
+ * Sets the node's name. The parent that it had is returned for the caller to put (unlocked), since
+ * that may free it.
+ */
+static struct af_inode *set_name(struct af_inode *inode, struct af_inode *parent, char *name)
+{
+	struct af_inode *old = inode->parent;
+
+	free(inode->name);
+	inode->name = name;
+	inode->parent = parent;
+	if (parent)
+		parent->refs++;
+	inode->stamp = 0;
+	return old;
+}
+
+struct af_inode *inode_lookup(struct af_table *table, struct af_inode *parent, const char *name,
+	const struct stat *st, enum af_level level, bool covered, bool *moved)
+{
+	struct af_inode *inode, *old_parent = NULL;
+	bool renamed = false;
+
+	pthread_mutex_lock(&table->lock);
+	inode = find_key(table, st, (uint8_t)level);
+	if (!inode)
+		inode = inode_new(table, st, (uint8_t)level);
+	if (inode && inode != table->root && !has_name(inode, parent, name)) {
+		char *copy = strdup(name);
+
+		if (!copy)
+			goto fail;
+		renamed = inode->name && S_ISDIR(st->st_mode);
+		old_parent = set_name(inode, parent, copy);
+	}
+	if (inode) {
+		inode->nlookup++;
+		inode->refs++;
+		if (covered)
+			inode->flags |= AF_INODE_COVERED;
+	}
+	pthread_mutex_unlock(&table->lock);
+	inode_put(table, old_parent);
+	*moved = renamed;
+	return inode;
+fail:
+	if (inode->nlookup == 0 && inode->refs == 0) {
+		struct af_inode *dead = release(table, inode);
+
+		pthread_mutex_unlock(&table->lock);
+		free_chain(table, dead);
+		return NULL;
+	}
+	pthread_mutex_unlock(&table->lock);
+	return NULL;
+}
+
+struct af_inode *inode_nameless(
+	struct af_table *table, const struct stat *st, enum af_level level, int path_fd)
+{
+	struct af_inode *inode;
+
+	pthread_mutex_lock(&table->lock);
+	inode = inode_new(table, st, (uint8_t)level);
+	if (inode) {
+		inode->fd = path_fd;
+		inode->nlookup = 1;
+		inode->refs = 1;
+		inode->verdict.level = (uint8_t)level;
+	}
+	pthread_mutex_unlock(&table->lock);
+	return inode;
+}
+
+struct af_inode *inode_find(struct af_table *table, const struct af_inode *parent, const char *name,
+	const struct stat *st)
+{
+	struct af_inode *found = NULL;
+
+	pthread_mutex_lock(&table->lock);
+	for (uint8_t level = AF_NONE; level <= AF_WRITE && !found; level++) {
+		struct af_inode *inode = find_key(table, st, level);
+
+		if (inode && has_name(inode, parent, name))
+			found = inode;
+	}
+	if (found)
+		found->refs++;
+	pthread_mutex_unlock(&table->lock);
+	return found;
+}
+
+void inode_unname(struct af_table *table, struct af_inode *inode, const struct af_inode *parent,
+	const char *name, int path_fd)
+{
+	struct af_inode *old_parent = NULL;
+
+	pthread_mutex_lock(&table->lock);
+	if (has_name(inode, parent, name)) {
+		uint32_t stamp = inode->stamp;
+
+		old_parent = set_name(inode, NULL, NULL);
+		inode->stamp = stamp;
+		if (inode->fd < 0) {
+			inode->fd = path_fd;
+			path_fd = -1;
+		}
+	}
+	pthread_mutex_unlock(&table->lock);
+	inode_put(table, old_parent);
+	if (path_fd >= 0)
+		close(path_fd);
+}
+
+int inode_rename(struct af_table *table, struct af_inode *inode, const struct af_inode *old_parent,
+	const char *old_name, struct af_inode *parent, const char *name)
+{
+	struct af_inode *put = NULL;
+	char *copy = strdup(name);
+
+	if (!copy)
+		return -ENOMEM;
+	pthread_mutex_lock(&table->lock);
+	if (has_name(inode, old_parent, old_name)) {
+		put = set_name(inode, parent, copy);
+		copy = NULL;
+	}
+	pthread_mutex_unlock(&table->lock);
+	inode_put(table, put);
+	free(copy);
+	return 0;
+}
+
+void inode_place(struct af_table *table, struct af_inode *inode, struct af_place *place)
+{
+	pthread_mutex_lock(&table->lock);
+	place->parent = inode->parent;
+	place->name[0] = '\0';
+	if (inode->parent) {
+		inode->parent->refs++;
+		strlcpy(place->name, inode->name, sizeof(place->name));
+	}
+	pthread_mutex_unlock(&table->lock);
+}
+
+/* The length of the path, or SIZE_MAX where something on the way has no name. Locked. */
+static size_t path_length(const struct af_table *table, const struct af_inode *inode)
+{
+	size_t len = 0;
+
+	for (; inode != table->root; inode = inode->parent) {
+		if (!inode->parent)
+			return SIZE_MAX;
+		len += strlen(inode->name) + 1;
+	}
+	return len ? len - 1 : 0;
+}
+
+char *inode_path(struct af_table *table, struct af_inode *inode, const char *child, size_t *len)
+{
+	size_t child_len = child ? strlen(child) : 0;
+	size_t dir_len;
+	char *path = NULL, *end;
+
+	pthread_mutex_lock(&table->lock);
+	dir_len = path_length(table, inode);
+	if (dir_len == SIZE_MAX) {
+		pthread_mutex_unlock(&table->lock);
+		errno = ENOENT;
+		return NULL;
+	}
+	*len = dir_len + (dir_len && child ? 1 : 0) + child_len;
+	path = malloc(*len + 1);
+	if (path) {
+		end = path + dir_len;
+		for (; inode != table->root; inode = inode->parent) {
+			size_t part = strlen(inode->name);
+
+			end -= part;
+			memcpy(end, inode->name, part);
+			if (end > path)
+				*--end = '/';
+		}
+	}
+	pthread_mutex_unlock(&table->lock);
+	if (!path)
+		return NULL;
+	if (child && dir_len)
+		path[dir_len++] = '/';
+	if (child)
+		memcpy(path + dir_len, child, child_len);
+	path[*len] = '\0';
+	return path;
+}
+
+int table_each(struct af_table *table, int (*fn)(void *arg, struct af_inode *inode), void *arg)
+{
+	af_autofree uint64_t *ids = NULL;
+	size_t count = 0;
+	int stop = 0;
+
+	pthread_mutex_lock(&table->lock);
+	ids = reallocarray(NULL, table->count + 1, sizeof(*ids));
+	for (size_t i = 0; ids && i <= table->mask; i++)
+		for (const struct af_inode *inode = table->by_id[i]; inode;
+			inode = inode->next_by_id)
+			ids[count++] = inode->id;
+	pthread_mutex_unlock(&table->lock);
+	if (!ids)
+		return -ENOMEM;
+	for (size_t i = 0; i < count && !stop; i++) {
+		struct af_inode *inode = inode_get(table, ids[i]);
+
+		if (inode)
+			stop = fn(arg, inode);
+		inode_put(table, inode);
+	}
+	return stop;
+}

@@ -1,0 +1,169 @@
+/*
+ * The source as a layer of files. See layer.h; it knows nothing of levels, nodes or requests.
+ */
+#include "layer.h"
+
+#include "cleanup.h"
+#include "path.h"
+
+#include <fcntl.h>
+#include <linux/mount.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <sys/syscall.h>
+
+/* Opens one component: in our own clone nothing can lead out; elsewhere mounts must not. */
+static int open_one(
+	const struct af_layer *layer, int dirfd, const char *name, int flags, mode_t mode)
+{
+	int fd;
+
+	if (!layer->alone)
+		return path_openat2(dirfd, name, flags | O_NOFOLLOW, mode,
+			RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV);
+	fd = openat(dirfd, name, flags | O_NOFOLLOW | O_CLOEXEC, mode);
+	return fd < 0 ? -errno : fd;
+}
+
+int layer_open(struct af_layer *layer, const char *path)
+{
+	af_autoclose int plain = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int clone;
+
+	if (plain < 0 || fstat(plain, &layer->root) != 0)
+		return -errno;
+	clone = (int)syscall(
+		SYS_open_tree, plain, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+	layer->alone = clone >= 0;
+	layer->root_fd = clone >= 0 ? clone : af_steal_fd(&plain);
+	return 0;
+}
+
+void layer_close(struct af_layer *layer)
+{
+	if (layer->root_fd >= 0)
+		close(layer->root_fd);
+	layer->root_fd = -1;
+}
+
+int layer_stat(const struct af_layer *layer, int dirfd, const char *name, struct stat *st)
+{
+	if (!layer->alone) {
+		af_autoclose int fd = open_one(layer, dirfd, name, O_PATH, 0);
+
+		if (fd < 0)
+			return fd;
+		return fstat(fd, st) != 0 ? -errno : 0;
+	}
+	return fstatat(dirfd, name, st, AT_SYMLINK_NOFOLLOW) != 0 ? -errno : 0;
+}
+
+int layer_open_path(const struct af_layer *layer, int dirfd, const char *name)
+{
+	return open_one(layer, dirfd, name, O_PATH, 0);
+}
+
+int layer_open_dir(const struct af_layer *layer, int dirfd, const char *name)
+{
+	return open_one(layer, dirfd, name, O_PATH | O_DIRECTORY, 0);
+}
+
+struct af_fd_path layer_fd_path(int fd)
+{
+	struct af_fd_path path;
+
+	snprintf(path.text, sizeof(path.text), "/proc/self/fd/%d", fd);
+	return path;
+}
+
+int layer_reopen(int path_fd, int flags, struct stat *st)
+{
+	int fd;
+
+	if (fstat(path_fd, st) != 0)
+		return -errno;
+	if (!S_ISREG(st->st_mode))
+		return -ESTALE;
+	fd = open(layer_fd_path(path_fd).text,
+		(flags & ~(O_CREAT | O_EXCL | O_NOFOLLOW)) | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+/* Whether fd is a regular file; *st is filled. */
+static int check_regular(int fd, struct stat *st)
+{
+	if (fstat(fd, st) != 0)
+		return -errno;
+	return S_ISREG(st->st_mode) ? 0 : -ESTALE;
+}
+
+int layer_open_file(
+	const struct af_layer *layer, int dirfd, const char *name, int flags, struct stat *st)
+{
+	/*
+	 * Truncation must wait until it is known what was opened. O_NONBLOCK keeps a FIFO from
+	 * blocking; on a regular file it only matters where another process holds a lease.
+	 */
+	af_autoclose int fd = open_one(layer, dirfd, name,
+		(flags & ~(O_TRUNC | O_CREAT | O_EXCL)) | O_NONBLOCK | O_NOCTTY, 0);
+	int err;
+
+	if (fd == -EAGAIN) {
+		af_autoclose int path_fd = layer_open_path(layer, dirfd, name);
+
+		return path_fd < 0 ? path_fd : layer_reopen(path_fd, flags, st);
+	}
+	if (fd == -ENXIO || fd == -ELOOP)
+		return -ESTALE;
+	if (fd < 0)
+		return fd;
+	err = check_regular(fd, st);
+	if (err)
+		return err;
+	if ((flags & O_TRUNC) && ftruncate(fd, 0) != 0)
+		return -errno;
+	return af_steal_fd(&fd);
+}
+
+int layer_open_list(int dirfd)
+{
+	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+int layer_create(const struct af_layer *layer, int dirfd, const char *name, int flags, mode_t mode,
+	struct stat *st)
+{
+	af_autoclose int fd = open_one(layer, dirfd, name,
+		(flags & ~O_TRUNC) | O_CREAT | O_NONBLOCK | O_NOCTTY, mode & 07777);
+	int err;
+
+	if (fd == -ENXIO || fd == -ELOOP)
+		return -ESTALE;
+	if (fd < 0)
+		return fd;
+	err = check_regular(fd, st);
+	if (err)
+		return err;
+	if ((flags & O_TRUNC) && ftruncate(fd, 0) != 0)
+		return -errno;
+	return af_steal_fd(&fd);
+}
+
+int layer_tmpfile(int dirfd, int flags, mode_t mode, struct stat *st)
+{
+	af_autoclose int fd = openat(dirfd, ".",
+		(flags & ~(O_CREAT | O_EXCL | O_TRUNC)) | O_TMPFILE | O_CLOEXEC, mode & 07777);
+
+	if (fd < 0 || fstat(fd, st) != 0)
+		return -errno;
+	return af_steal_fd(&fd);
+}
+
+int layer_link(int path_fd, int dirfd, const char *name)
+{
+	if (linkat(AT_FDCWD, layer_fd_path(path_fd).text, dirfd, name, AT_SYMLINK_FOLLOW) != 0)
+		return -errno;
+	return 0;
+}

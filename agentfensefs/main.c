@@ -1,0 +1,301 @@
+/*
+ * agentfensefs(1): mounts a view of a directory in which each path is none, view, read or write.
+ *
+ * In the order in which things happen:
+ *
+ *     options.c      command line and -o -> struct fs_options
+ *     explain.c      --explain, --check, --presets: decisions without a mount
+ *     main.c         mounts, goes to the background, and unmounts
+ *     conn.c         what we and the kernel agree on
+ *     session.c      worker threads and signals
+ *     op_*.c         requests: parse, gate, layer, reply
+ *     gate.c         the only caller of the policy: verdicts -> errno and audit
+ *     tree.c         whether a whole directory may move
+ *     inode.c        nodes that the kernel knows, and their names
+ *     dirfd.c        from a node to a descriptor
+ *     layer.c        every *at() call on the source
+ *     attr.c cred.c  what files look like; acting as the caller
+ *     kcache.c       what the kernel may remember
+ *     audit.c audit_infer.c counters.c   what is told to whom
+ */
+#include "fs.h"
+
+#include "cleanup.h"
+#include "conn.h"
+#include "cred.h"
+#include "log.h"
+#include "session.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+enum { EXIT_USAGE = 2, MAX_HELD_DIRECTORIES = 1024, MAX_DESCRIPTORS = 65536 };
+
+/* libfuse's own messages, one line each like ours. */
+static void log_fuse(enum fuse_log_level level, const char *fmt, va_list args)
+{
+	af_autofree char *text = NULL;
+	size_t len;
+
+	if (vasprintf(&text, fmt, args) < 0) {
+		text = NULL;
+		return;
+	}
+	len = strlen(text);
+	if (len > 0 && text[len - 1] == '\n')
+		text[len - 1] = '\0';
+	if (level <= FUSE_LOG_WARNING)
+		log_error("%s", text);
+	else
+		log_notice("%s", text);
+}
+
+/* As many descriptors as we may have; a share of them holds directories. */
+static uint32_t raise_descriptors(void)
+{
+	struct rlimit limit;
+	rlim_t share;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return 64;
+	limit.rlim_cur = limit.rlim_max < MAX_DESCRIPTORS ? limit.rlim_max : MAX_DESCRIPTORS;
+	setrlimit(RLIMIT_NOFILE, &limit);
+	share = limit.rlim_cur / 4;
+	return share < MAX_HELD_DIRECTORIES ? (uint32_t)share : MAX_HELD_DIRECTORIES;
+}
+
+static int add_option(struct fuse_args *args, const char *name, const char *value)
+{
+	af_autofree char *option = NULL;
+	char *escaped = NULL;
+	int err = -1;
+
+	if (asprintf(&option, "%s%s", name, value) < 0) {
+		option = NULL;
+		return -ENOMEM;
+	}
+	if (fuse_opt_add_opt_escaped(&escaped, option) == 0 && fuse_opt_add_arg(args, "-o") == 0)
+		err = fuse_opt_add_arg(args, escaped);
+	free(escaped);
+	return err ? -ENOMEM : 0;
+}
+
+static int set_mount_options(struct fs_options *options)
+{
+	struct fuse_args *args = &options->mount_args;
+	af_autofree char *real = realpath(options->source, NULL);
+	int err = add_option(args, "default_permissions", "");
+
+	if (!err)
+		err = add_option(args, "subtype=", "agentfensefs");
+	if (!err && !options->has_fsname)
+		err = add_option(args, "fsname=", real ? real : options->source);
+	if (!err && options->debug)
+		err = fuse_opt_add_arg(args, "-d");
+	return err;
+}
+
+/* Tells whoever waits: --ready-fd, and the process that started us. */
+static void mount_is_ready(struct af_fs *fs)
+{
+	int ready_fd = fs->options->ready_fd;
+
+	kcache_probe(fs);
+	if (ready_fd >= 0) {
+		if (write(ready_fd, "ready\n", 6) < 0)
+			log_warn("ready-fd: %d: %s", ready_fd, strerror(errno));
+		close(ready_fd);
+	}
+	if (fs->parent_fd >= 0) {
+		int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+		for (int fd = 0; null >= 0 && fd <= 2; fd++)
+			dup2(null, fd);
+		if (null > 2)
+			close(null);
+		log_to_syslog();
+		if (write(fs->parent_fd, "", 1) < 0)
+			log_warn("cannot tell that the mount is ready: %s", strerror(errno));
+		close(fs->parent_fd);
+		fs->parent_fd = -1;
+	}
+}
+
+/*
+ * Goes to the background: the child goes on with *parent_fd, and this process waits until the child
+ * has written to it or has failed, with its status. Returns in the child only, or -errno.
+ */
+static int go_to_background(int *parent_fd)
+{
+	int fds[2], status;
+	char byte;
+	pid_t pid;
+
+	if (pipe2(fds, O_CLOEXEC) != 0)
+		return -errno;
+	pid = fork();
+	if (pid < 0)
+		return -errno;
+	if (pid == 0) {
+		close(fds[0]);
+		setsid();
+		*parent_fd = fds[1];
+		return 0;
+	}
+	close(fds[1]);
+	if (read(fds[0], &byte, 1) == 1)
+		_exit(0);
+	if (waitpid(pid, &status, 0) == pid && WIFEXITED(status))
+		_exit(WEXITSTATUS(status));
+	log_error("the background process was killed");
+	_exit(1);
+}
+
+static int fs_init(struct af_fs *fs, const struct fs_options *options)
+{
+	int err;
+
+	*fs = (struct af_fs){.options = options, .event_fd = -1, .parent_fd = -1};
+	fs->layer.root_fd = -1;
+	pthread_rwlock_init(&fs->rename_lock, NULL);
+	err = layer_open(&fs->layer, options->source);
+	if (err) {
+		log_error("source: %s: %s", options->source, strerror(-err));
+		return err;
+	}
+	dirfds_init(&fs->dirfds, fs->layer.root_fd, raise_descriptors());
+	owners_init(&fs->owners);
+	fs->owners.lend = options->lend;
+	fs->owners.lend_uid = options->lend_uid;
+	fs->owners.lend_gid = options->lend_gid;
+	kcache_init(fs);
+	err = table_init(&fs->table, &fs->layer.root, &fs->dirfds);
+	fs->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (!err && fs->event_fd < 0)
+		err = -errno;
+	if (!err && options->audit)
+		return audit_open(options->audit, options->audit_all, &fs->audit);
+	if (err)
+		log_error("start: %s", strerror(-err));
+	return err;
+}
+
+static void fs_fini(struct af_fs *fs)
+{
+	if (fs->table.by_id)
+		table_fini(&fs->table);
+	if (fs->dirfds.limit)
+		dirfds_fini(&fs->dirfds);
+	layer_close(&fs->layer);
+	if (fs->gate.policy)
+		gate_fini(&fs->gate);
+	audit_close(fs->audit);
+	if (fs->event_fd >= 0)
+		close(fs->event_fd);
+	pthread_rwlock_destroy(&fs->rename_lock);
+}
+
+static struct af_policy *load_policy(const struct fs_options *options)
+{
+	struct af_rules *rules = options_load_rules(options, false);
+	struct af_policy *policy = NULL;
+
+	if (rules && options->rules_count == 0 && !options->has_default)
+		log_warn("no policy: nothing of %s will be visible", options->source);
+	if (rules && policy_compile(rules, &policy) != 0)
+		policy = NULL;
+	rules_free(rules);
+	return policy;
+}
+
+/* Serves the mount until it ends. The session is mounted; it is unmounted here. */
+static int serve(struct af_fs *fs)
+{
+	int err = cred_init();
+
+	if (!err && chdir("/") != 0)
+		err = -errno;
+	if (!err)
+		err = session_run(fs, mount_is_ready);
+	if (err)
+		log_error("%s: %s", fs->options->mountpoint, strerror(-err));
+	fuse_session_unmount(fs->session);
+	return err;
+}
+
+static int mount_and_serve(struct af_fs *fs, struct fs_options *options)
+{
+	int err = set_mount_options(options);
+
+	if (!err && !options->foreground)
+		err = go_to_background(&fs->parent_fd);
+	if (err) {
+		log_error("start: %s", strerror(-err));
+		return err;
+	}
+	session_block_signals();
+	fs->session = fuse_session_new(&options->mount_args, &session_ops, sizeof(session_ops), fs);
+	if (!fs->session)
+		return -EINVAL; /* libfuse has said why */
+	err = fuse_session_mount(fs->session, options->mountpoint) == 0 ? serve(fs) : -EIO;
+	fuse_session_destroy(fs->session);
+	return err;
+}
+
+static int run_mount(struct fs_options *options)
+{
+	struct af_policy *policy = load_policy(options);
+	struct af_fs fs;
+	int err;
+
+	if (!policy)
+		return EXIT_FAILURE;
+	err = fs_init(&fs, options);
+	gate_init(&fs.gate, policy);
+	if (!err)
+		err = mount_and_serve(&fs, options);
+	fs_fini(&fs);
+	return err ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static int run(struct fs_options *options)
+{
+	switch (options->mode) {
+	case FS_MOUNT:
+		return run_mount(options);
+	case FS_EXPLAIN:
+	case FS_CHECK:
+		log_error("--explain and --check are being written");
+		return EXIT_USAGE;
+	case FS_PRESETS:
+		return rules_print_presets(stdout) ? EXIT_FAILURE : EXIT_SUCCESS;
+	case FS_HELP:
+		options_print_help();
+		return EXIT_SUCCESS;
+	case FS_VERSION:
+		conn_print_version(stdout);
+		return EXIT_SUCCESS;
+	}
+	return EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+	struct fs_options options;
+	int status;
+
+	log_init("agentfensefs");
+	fuse_set_log_func(log_fuse);
+	status = options_parse(&options, argc, argv);
+	if (status == 0)
+		status = run(&options);
+	if (status == 0 && (fflush(stdout) != 0 || ferror(stdout))) {
+		log_error("standard output: %s", strerror(errno));
+		status = EXIT_FAILURE;
+	}
+	options_fini(&options);
+	return status;
+}

@@ -1,0 +1,139 @@
+/*
+ * What is done with an open file: its data. See op.h. Rights were checked when it was opened; the
+ * kernel keeps reads and writes to what the descriptor was opened for.
+ */
+#include "op.h"
+
+#include "cleanup.h"
+
+#include <fcntl.h>
+#include <sys/uio.h>
+
+/* A buffer of this thread, grown as needed and freed with the thread. */
+static _Thread_local struct {
+	char *data;
+	size_t size;
+} scratch;
+
+static char *scratch_get(size_t size)
+{
+	if (scratch.size < size) {
+		char *bigger = realloc(scratch.data, size);
+
+		if (!bigger)
+			return NULL;
+		scratch.data = bigger;
+		scratch.size = size;
+	}
+	return scratch.data;
+}
+
+void op_thread_fini(void)
+{
+	free(scratch.data);
+	scratch.data = NULL;
+	scratch.size = 0;
+}
+
+static struct af_file *begin(fuse_req_t req, const struct fuse_file_info *fi, enum af_count kind)
+{
+	counters_add(&fs_of(req)->counters, kind);
+	kcache_touched(file_of(fi)->inode);
+	return file_of(fi);
+}
+
+void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi)
+{
+	const struct af_file *file = begin(req, fi, AF_COUNT_READ);
+	char *data = scratch_get(size);
+	ssize_t got;
+
+	(void)ino;
+	if (!data) {
+		fuse_reply_err(req, ENOMEM);
+		return;
+	}
+	got = pread(file->fd, data, size, offset);
+	if (got < 0)
+		fuse_reply_err(req, errno);
+	else
+		fuse_reply_buf(req, data, (size_t)got);
+}
+
+void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off_t offset,
+	struct fuse_file_info *fi)
+{
+	const struct af_file *file = begin(req, fi, AF_COUNT_WRITE);
+	struct iovec iov = {.iov_base = (char *)(uintptr_t)data, .iov_len = size};
+	/* The source's true end, whoever else appends to it. fi->flags is as of this write. */
+	int append = (fi->flags & O_APPEND) ? RWF_APPEND : 0;
+	ssize_t put;
+
+	(void)ino;
+	if (append && fi->writepage)
+		append = 0; /* pages of a mapping have their place */
+	put = pwritev2(file->fd, &iov, 1, offset, append);
+	if (put < 0)
+		fuse_reply_err(req, errno);
+	else
+		fuse_reply_write(req, (size_t)put);
+}
+
+/* close(2)'s chance to tell what the source's filesystem only finds out then (NFS, quotas). */
+void op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	const struct af_file *file = begin(req, fi, AF_COUNT_FLUSH);
+	int copy = dup(file->fd);
+
+	(void)ino;
+	if (copy < 0)
+		fuse_reply_err(req, errno);
+	else
+		fuse_reply_err(req, close(copy) == 0 ? 0 : errno);
+}
+
+void op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)
+{
+	const struct af_file *file = begin(req, fi, AF_COUNT_OTHER);
+	int failed = datasync ? fdatasync(file->fd) : fsync(file->fd);
+
+	(void)ino;
+	fuse_reply_err(req, failed ? errno : 0);
+}
+
+void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset, off_t length,
+	struct fuse_file_info *fi)
+{
+	const struct af_file *file = begin(req, fi, AF_COUNT_OTHER);
+
+	(void)ino;
+	fuse_reply_err(req, fallocate(file->fd, mode, offset, length) != 0 ? errno : 0);
+}
+
+void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t offset, int whence, struct fuse_file_info *fi)
+{
+	const struct af_file *file = begin(req, fi, AF_COUNT_OTHER);
+	off_t found = lseek(file->fd, offset, whence);
+
+	(void)ino;
+	if (found < 0)
+		fuse_reply_err(req, errno);
+	else
+		fuse_reply_lseek(req, found);
+}
+
+void op_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
+	struct fuse_file_info *fi_in, fuse_ino_t ino_out, off_t off_out,
+	struct fuse_file_info *fi_out, size_t len, int flags)
+{
+	const struct af_file *from = begin(req, fi_in, AF_COUNT_OTHER);
+	const struct af_file *to = begin(req, fi_out, AF_COUNT_WRITE);
+	ssize_t copied = copy_file_range(from->fd, &off_in, to->fd, &off_out, len, (unsigned)flags);
+
+	(void)ino_in;
+	(void)ino_out;
+	if (copied < 0)
+		fuse_reply_err(req, errno);
+	else
+		fuse_reply_write(req, (size_t)copied);
+}

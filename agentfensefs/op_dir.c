@@ -1,0 +1,344 @@
+/*
+ * OPENDIR, READDIR, READDIRPLUS: listings. See op.h.
+ *
+ * A listing is read whole and filtered before the first entry is sent, and its offsets are our own
+ * count: offsets of the source would tell of what lies between two names.
+ */
+#include "op.h"
+
+#include "cleanup.h"
+
+#include <dirent.h>
+#include <string.h>
+
+struct entry {
+	uint64_t ino;
+	uint32_t name; /* where it begins in names */
+	uint8_t type;  /* DT_* */
+};
+
+struct af_listing {
+	struct af_inode *inode; /* a reference */
+	pthread_mutex_t lock; /* protects the rest: several threads may share one open directory */
+	bool loaded;
+	struct entry *entries;
+	size_t count, room;
+	char *names;
+	size_t names_used, names_room;
+};
+
+static struct af_listing *listing_of(const struct fuse_file_info *fi)
+{
+	return (struct af_listing *)(uintptr_t)fi->fh;
+}
+
+static int add_entry(struct af_listing *listing, uint64_t ino, uint8_t type, const char *name)
+{
+	size_t len = strlen(name) + 1;
+
+	if (listing->count == listing->room) {
+		size_t room = listing->room ? listing->room * 2 : 32;
+		struct entry *entries = reallocarray(listing->entries, room, sizeof(*entries));
+
+		if (!entries)
+			return -ENOMEM;
+		listing->entries = entries;
+		listing->room = room;
+	}
+	if (listing->names_room - listing->names_used < len) {
+		size_t room = listing->names_room * 2 + len + 512;
+		char *names = room > UINT32_MAX ? NULL : realloc(listing->names, room);
+
+		if (!names)
+			return -ENOMEM;
+		listing->names = names;
+		listing->names_room = room;
+	}
+	memcpy(listing->names + listing->names_used, name, len);
+	listing->entries[listing->count++] =
+		(struct entry){.ino = ino, .name = (uint32_t)listing->names_used, .type = type};
+	listing->names_used += len;
+	return 0;
+}
+
+/* The inode number of "..", which must not be one outside of the mount. */
+static uint64_t parent_ino(struct af_fs *fs, struct af_inode *inode)
+{
+	struct af_place place;
+	uint64_t ino = inode->ino;
+
+	inode_place(&fs->table, inode, &place);
+	if (place.parent)
+		ino = place.parent->ino;
+	inode_put(&fs->table, place.parent);
+	return ino;
+}
+
+static int add_dots(struct op_ctx *op, struct af_listing *listing)
+{
+	int err = add_entry(listing, op->inode->ino, DT_DIR, ".");
+
+	return err ? err : add_entry(listing, parent_ino(op->fs, op->inode), DT_DIR, "..");
+}
+
+/* Adds what the source says, if it is visible. */
+static int add_visible(struct op_ctx *op, struct af_listing *listing, const struct af_dirfd *dirfd,
+	const struct dirent *entry)
+{
+	const struct af_verdict *verdict;
+	uint8_t type = entry->d_type;
+	struct af_step step;
+	struct stat st;
+	int err = gate_step(op->fs, &op->view, op->inode, entry->d_name, &step);
+
+	if (err || op_hides(&step))
+		return err;
+	if (type == DT_UNKNOWN) {
+		if (op_stat_name(op->fs, dirfd, entry->d_name, &st) != 0)
+			return 0; /* gone meanwhile */
+		type = IFTODT(st.st_mode);
+	}
+	verdict = type == DT_DIR ? &step.dir : &step.file;
+	if (!gate_visible(verdict))
+		return 0;
+	return add_entry(listing, entry->d_ino, type, entry->d_name);
+}
+
+static int read_source(struct op_ctx *op, struct af_listing *listing)
+{
+	af_autoclosedir DIR *stream = NULL;
+	const struct dirent *entry;
+	struct af_dirfd *dirfd;
+	int fd, err = dirfd_get(op->fs, op->inode, &dirfd);
+
+	if (err)
+		return err == -EXDEV || err == -ENOENT ? 0 : err; /* covered or removed: empty */
+	fd = layer_open_list(dirfd->fd);
+	if (fd == -EMFILE || fd == -ENFILE) {
+		dirfds_flush(&op->fs->dirfds);
+		fd = layer_open_list(dirfd->fd);
+	}
+	err = fd < 0 ? fd : 0;
+	stream = err ? NULL : fdopendir(fd);
+	if (!err && !stream) {
+		err = -errno;
+		close(fd);
+	}
+	while (!err) {
+		errno = 0;
+		entry = readdir(stream);
+		if (!entry) {
+			err = -errno;
+			break;
+		}
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			err = add_visible(op, listing, dirfd, entry);
+	}
+	dirfd_put(&op->fs->dirfds, dirfd);
+	return err;
+}
+
+/* Reads the directory, anew where the caller has gone back to its beginning. Locked. */
+static int load(struct op_ctx *op, struct af_listing *listing, off_t offset)
+{
+	int err;
+
+	if (listing->loaded && offset != 0)
+		return 0;
+	listing->count = 0;
+	listing->names_used = 0;
+	err = add_dots(op, listing);
+	if (!err)
+		err = read_source(op, listing);
+	listing->loaded = !err;
+	return err;
+}
+
+void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct gate_op what = {req, "opendir"};
+	struct af_listing *listing = NULL;
+	struct op_ctx op;
+	int err = op_begin(&op, req, ino, AF_COUNT_OPENDIR);
+
+	if (!err && op.inode != op.fs->table.root)
+		err = gate_need(op.fs, &op.view, what, op.inode, AF_VIEW, NULL);
+	if (!err) {
+		listing = calloc(1, sizeof(*listing));
+		err = listing ? 0 : -ENOMEM;
+	}
+	if (err) {
+		fuse_reply_err(req, -err);
+	} else {
+		listing->inode = inode_ref(&op.fs->table, op.inode);
+		pthread_mutex_init(&listing->lock, NULL);
+		fi->fh = (uintptr_t)listing;
+		if (fuse_reply_open(req, fi) != 0)
+			op_listing_free(op.fs, fi);
+	}
+	op_end(&op);
+}
+
+void op_listing_free(struct af_fs *fs, const struct fuse_file_info *fi)
+{
+	struct af_listing *listing = listing_of(fi);
+
+	inode_put(&fs->table, listing->inode);
+	pthread_mutex_destroy(&listing->lock);
+	free(listing->entries);
+	free(listing->names);
+	free(listing);
+}
+
+void op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	(void)ino;
+	op_listing_free(fs_of(req), fi);
+	fuse_reply_err(req, 0);
+}
+
+/* A reply being filled. */
+struct reply {
+	char *data;
+	size_t size, used;
+};
+
+static bool put_plain(
+	struct op_ctx *op, struct reply *reply, const struct af_listing *listing, size_t index)
+{
+	const struct entry *entry = &listing->entries[index];
+	struct stat st = {.st_ino = entry->ino, .st_mode = DTTOIF(entry->type)};
+	size_t need = fuse_add_direntry(op->req, reply->data + reply->used,
+		reply->size - reply->used, listing->names + entry->name, &st, (off_t)index + 1);
+
+	if (need > reply->size - reply->used)
+		return false;
+	reply->used += need;
+	return true;
+}
+
+/* The node of a listed name, looked up; -ENOENT where it is gone or hidden by now. */
+static int look_up(struct op_ctx *op, const struct af_dirfd *dirfd, const char *name,
+	struct fuse_entry_param *param)
+{
+	const struct af_verdict *verdict;
+	struct af_step step;
+	struct stat st;
+	int err = gate_step(op->fs, &op->view, op->inode, name, &step);
+
+	if (!err)
+		err = op_stat_name(op->fs, dirfd, name, &st);
+	if (err)
+		return err;
+	verdict = S_ISDIR(st.st_mode) ? &step.dir : &step.file;
+	if (!gate_visible(verdict))
+		return -ENOENT;
+	return op_entry(op, op->inode, dirfd, name, &st, &step, param);
+}
+
+static bool put_plus(struct op_ctx *op, struct reply *reply, const struct af_listing *listing,
+	size_t index, const struct af_dirfd *dirfd)
+{
+	const struct entry *entry = &listing->entries[index];
+	const char *name = listing->names + entry->name;
+	struct fuse_entry_param param = {
+		.attr = {.st_ino = entry->ino, .st_mode = DTTOIF(entry->type)}};
+	size_t room = reply->size - reply->used;
+	size_t need = fuse_add_direntry_plus(op->req, NULL, 0, name, NULL, 0);
+
+	if (need > room)
+		return false;
+	/* The kernel ignores node 0, which "." and ".." and what cannot be looked up have. */
+	if (index >= 2 && look_up(op, dirfd, name, &param) != 0)
+		param = (struct fuse_entry_param){
+			.attr = {.st_ino = entry->ino, .st_mode = DTTOIF(entry->type)}};
+	reply->used += fuse_add_direntry_plus(
+		op->req, reply->data + reply->used, room, name, &param, (off_t)index + 1);
+	return true;
+}
+
+/* Fills the reply from offset on. dirfd NULL: names only. */
+static void fill(struct op_ctx *op, struct reply *reply, const struct af_listing *listing,
+	off_t offset, const struct af_dirfd *dirfd)
+{
+	size_t index = offset < 0 ? listing->count : (size_t)offset;
+
+	while (index < listing->count &&
+		(dirfd ? put_plus(op, reply, listing, index, dirfd)
+		       : put_plain(op, reply, listing, index)))
+		index++;
+}
+
+static int list(struct op_ctx *op, struct reply *reply, off_t offset, bool plus,
+	const struct fuse_file_info *fi)
+{
+	struct af_listing *listing = listing_of(fi);
+	struct af_dirfd *dirfd = NULL;
+	int err;
+
+	pthread_mutex_lock(&listing->lock);
+	err = load(op, listing, offset);
+	/* Where the directory itself is out of reach, its names still are as they were listed. */
+	if (!err && plus && dirfd_get(op->fs, op->inode, &dirfd) != 0)
+		dirfd = NULL;
+	if (!err && plus && !dirfd && listing->count > 2)
+		err = -ESTALE;
+	if (!err && (dirfd || !plus))
+		fill(op, reply, listing, offset, dirfd);
+	pthread_mutex_unlock(&listing->lock);
+	if (dirfd)
+		dirfd_put(&op->fs->dirfds, dirfd);
+	return err;
+}
+
+static void reply_list(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, bool plus,
+	const struct fuse_file_info *fi)
+{
+	af_autofree char *data = malloc(size);
+	struct reply reply = {.data = data, .size = size};
+	struct op_ctx op;
+	int err = op_begin(&op, req, ino, AF_COUNT_READDIR);
+
+	if (!err)
+		err = data ? list(&op, &reply, offset, plus, fi) : -ENOMEM;
+	if (err)
+		fuse_reply_err(req, -err);
+	else
+		fuse_reply_buf(req, data, reply.used);
+	op_end(&op);
+}
+
+void op_readdir(
+	fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi)
+{
+	reply_list(req, ino, size, offset, false, fi);
+}
+
+void op_readdirplus(
+	fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi)
+{
+	reply_list(req, ino, size, offset, true, fi);
+}
+
+void op_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)
+{
+	struct af_dirfd *dirfd;
+	struct op_ctx op;
+	int fd = -1, err = op_begin(&op, req, ino, AF_COUNT_OTHER);
+
+	(void)datasync;
+	(void)fi;
+	if (!err)
+		err = dirfd_get(op.fs, op.inode, &dirfd);
+	if (!err) {
+		fd = layer_open_list(dirfd->fd);
+		err = fd < 0 ? fd : 0;
+		if (!err && fsync(fd) != 0)
+			err = -errno;
+		dirfd_put(&op.fs->dirfds, dirfd);
+	}
+	if (fd >= 0)
+		close(fd);
+	fuse_reply_err(req, err == -ENOENT || err == -EXDEV ? 0 : -err);
+	op_end(&op);
+}

@@ -1,0 +1,279 @@
+/*
+ * OPEN, CREATE, TMPFILE, RELEASE: how a file becomes a handle. See op.h; op_data.c uses handles.
+ */
+#include "op.h"
+
+#include "cleanup.h"
+#include "cred.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+/*
+ * What of open(2)'s flags the source's file is opened with. Appending is done with each write
+ * (op_data.c), since F_SETFL can change it; O_DIRECT is between the caller and the kernel, and
+ * O_NOATIME would need an ownership that we may not have.
+ */
+static int backing_flags(int flags)
+{
+	return (flags & (O_ACCMODE | O_TRUNC | O_EXCL | O_SYNC | O_DSYNC)) | O_CLOEXEC;
+}
+
+static bool wants_write(int flags)
+{
+	return (flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC);
+}
+
+/* Makes the handle of an open file (fd is taken over) and tells the kernel how to treat it. */
+static int handle_new(struct af_fs *fs, struct af_inode *inode, int fd, struct fuse_file_info *fi)
+{
+	struct af_file *file = calloc(1, sizeof(*file));
+
+	if (!file) {
+		close(fd);
+		return -ENOMEM;
+	}
+	*file = (struct af_file){
+		.inode = inode, .fd = fd, .writable = (fi->flags & O_ACCMODE) != O_RDONLY};
+	pthread_mutex_lock(&fs->table.lock);
+	inode->refs++;
+	inode->opens++;
+	pthread_mutex_unlock(&fs->table.lock);
+	fi->fh = (uintptr_t)file;
+	fi->keep_cache = fs->options->cache == FS_CACHE_ALWAYS;
+	/* The kernel would put appended bytes where it thinks the end is; see also op_write(). */
+	fi->direct_io = fs->kcache.direct_io_mmap &&
+		((fi->flags & O_APPEND) || fs->options->cache == FS_CACHE_NEVER);
+	fi->noflush = !file->writable;
+	return 0;
+}
+
+static void handle_free(struct af_fs *fs, struct af_file *file)
+{
+	pthread_mutex_lock(&fs->table.lock);
+	file->inode->opens--;
+	pthread_mutex_unlock(&fs->table.lock);
+	close(file->fd);
+	inode_put(&fs->table, file->inode);
+	free(file);
+}
+
+/* The regular file of the node, opened; -ESTALE where another has taken its place. */
+static int open_backing(struct af_fs *fs, struct af_inode *inode, int flags)
+{
+	struct af_dirfd *dirfd;
+	struct af_place place;
+	struct stat st;
+	int fd, err;
+
+	if (inode->fd >= 0)
+		return layer_reopen(inode->fd, flags, &st);
+	inode_place(&fs->table, inode, &place);
+	if (!place.parent)
+		return -ESTALE;
+	err = dirfd_get(fs, place.parent, &dirfd);
+	inode_put(&fs->table, place.parent);
+	if (err)
+		return err;
+	fd = layer_open_file(&fs->layer, dirfd->fd, place.name, flags & ~O_TRUNC, &st);
+	dirfd_put(&fs->dirfds, dirfd);
+	if (fd == -ENOENT)
+		return -ESTALE;
+	if (fd >= 0 && !inode_is(inode, &st)) {
+		close(fd);
+		return -ESTALE;
+	}
+	if (fd >= 0 && (flags & O_TRUNC) && ftruncate(fd, 0) != 0) {
+		err = -errno;
+		close(fd);
+		return err;
+	}
+	return fd;
+}
+
+static int open_node(struct op_ctx *op, struct fuse_file_info *fi)
+{
+	enum af_level need = wants_write(fi->flags) ? AF_WRITE : AF_READ;
+	struct gate_op what = {op->req, "open"};
+	int fd, err = gate_need(op->fs, &op->view, what, op->inode, need, NULL);
+
+	if (err)
+		return err;
+	kcache_touched(op->inode);
+	fd = open_backing(op->fs, op->inode, backing_flags(fi->flags));
+	if (fd == -EMFILE || fd == -ENFILE) {
+		dirfds_flush(&op->fs->dirfds);
+		fd = open_backing(op->fs, op->inode, backing_flags(fi->flags));
+	}
+	return fd < 0 ? fd : handle_new(op->fs, op->inode, fd, fi);
+}
+
+void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct op_ctx op;
+	int err = op_begin(&op, req, ino, AF_COUNT_OPEN);
+
+	if (!err)
+		err = open_node(&op, fi);
+	if (err)
+		fuse_reply_err(req, -err);
+	else if (fuse_reply_open(req, fi) != 0)
+		handle_free(op.fs, file_of(fi));
+	op_end(&op);
+}
+
+/* Answers CREATE and TMPFILE: a node and its first handle; fd is taken over. */
+static void reply_created(struct op_ctx *op, int err, int fd, const struct fuse_entry_param *entry,
+	struct fuse_file_info *fi)
+{
+	struct af_inode *inode = err ? NULL : inode_get(&op->fs->table, entry->ino);
+
+	if (!err)
+		err = inode ? handle_new(op->fs, inode, fd, fi) : -ESTALE;
+	else if (fd >= 0)
+		close(fd);
+	if (err) {
+		if (inode)
+			op_unlook(op, entry);
+		fuse_reply_err(op->req, -err);
+	} else if (fuse_reply_create(op->req, entry, fi) != 0) {
+		handle_free(op->fs, file_of(fi));
+		op_unlook(op, entry);
+	}
+	inode_put(&op->fs->table, inode);
+}
+
+/* Makes the file and its node; returns its descriptor. */
+static int create(
+	struct op_ctx *op, const char *name, mode_t mode, int flags, struct fuse_entry_param *entry)
+{
+	struct gate_op what = {op->req, "create"};
+	struct af_dirfd *dirfd;
+	struct af_step step;
+	struct stat st;
+	int fd, err = strlen(name) > NAME_MAX ? -ENAMETOOLONG : 0;
+
+	if (!err)
+		err = gate_step(op->fs, &op->view, op->inode, name, &step);
+	if (err)
+		return err;
+	if (attr_is_setid(mode, false))
+		err = EPERM;
+	else if (step.file.level < AF_WRITE)
+		err = EACCES;
+	if (err) {
+		gate_refused(op->fs, &op->view, what, op->inode, name, &step.file, AF_WRITE, err);
+		return -err;
+	}
+	kcache_touched(op->inode);
+	err = cred_become(op->fs, op->req);
+	if (!err)
+		err = dirfd_get(op->fs, op->inode, &dirfd);
+	if (err)
+		return err == -EXDEV ? -EACCES : err;
+	fd = layer_create(&op->fs->layer, dirfd->fd, name, backing_flags(flags), mode, &st);
+	err = fd < 0 ? fd : op_entry(op, op->inode, dirfd, name, &st, &step, entry);
+	dirfd_put(&op->fs->dirfds, dirfd);
+	if (err && fd >= 0)
+		close(fd);
+	return err ? err : fd;
+}
+
+void op_create(
+	fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *fi)
+{
+	struct fuse_entry_param entry;
+	struct op_ctx op;
+	int fd = -1, err;
+
+	pthread_rwlock_rdlock(&fs_of(req)->rename_lock);
+	err = op_begin(&op, req, parent, AF_COUNT_NAMES);
+	if (!err) {
+		fd = create(&op, name, mode, fi->flags, &entry);
+		err = fd < 0 ? fd : 0;
+	}
+	pthread_rwlock_unlock(&op.fs->rename_lock);
+	reply_created(&op, err, fd, &entry, fi);
+	op_end(&op);
+}
+
+/* A file that has no name yet: its node keeps a descriptor, by which link(2) finds it. */
+static int tmpfile_node(
+	struct op_ctx *op, int fd, const struct stat *st, struct fuse_entry_param *entry)
+{
+	struct af_verdict verdict = {.level = AF_WRITE};
+	int path_fd = open(layer_fd_path(fd).text, O_PATH | O_CLOEXEC);
+	struct af_inode *inode;
+
+	if (path_fd < 0)
+		return -errno;
+	inode = inode_nameless(&op->fs->table, st, AF_WRITE, path_fd);
+	if (!inode) {
+		close(path_fd);
+		return -ENOMEM;
+	}
+	*entry = (struct fuse_entry_param){
+		.ino = inode->id,
+		.attr = *st,
+		.attr_timeout = op->fs->kcache.timeout_s,
+		.entry_timeout = op->fs->kcache.timeout_s,
+	};
+	attr_show(&op->fs->owners, &verdict, fd, "", &entry->attr);
+	inode_put(&op->fs->table, inode);
+	return 0;
+}
+
+static int make_tmpfile(struct op_ctx *op, mode_t mode, int flags, struct fuse_entry_param *entry)
+{
+	struct gate_op what = {op->req, "tmpfile"};
+	struct af_verdict verdict;
+	struct af_dirfd *dirfd;
+	struct stat st;
+	int fd, err = gate_verdict(op->fs, &op->view, op->inode, &verdict);
+
+	if (!err && attr_is_setid(mode, false)) {
+		gate_refused(op->fs, &op->view, what, op->inode, NULL, &verdict, AF_WRITE, EPERM);
+		return -EPERM;
+	}
+	if (!err)
+		err = gate_need_create(op->fs, &op->view, what, op->inode);
+	if (!err)
+		err = cred_become(op->fs, op->req);
+	if (!err)
+		err = dirfd_get(op->fs, op->inode, &dirfd);
+	if (err)
+		return err == -EXDEV ? -EACCES : err;
+	/* O_EXCL (no link later) is the kernel's to enforce on its own inode too. */
+	fd = layer_tmpfile(dirfd->fd, backing_flags(flags), mode, &st);
+	dirfd_put(&op->fs->dirfds, dirfd);
+	if (fd < 0)
+		return fd;
+	err = tmpfile_node(op, fd, &st, entry);
+	if (err)
+		close(fd);
+	return err ? err : fd;
+}
+
+void op_tmpfile(fuse_req_t req, fuse_ino_t parent, mode_t mode, struct fuse_file_info *fi)
+{
+	struct fuse_entry_param entry;
+	struct op_ctx op;
+	int fd = -1, err = op_begin(&op, req, parent, AF_COUNT_NAMES);
+
+	if (!err) {
+		fd = make_tmpfile(&op, mode, fi->flags, &entry);
+		err = fd < 0 ? fd : 0;
+	}
+	reply_created(&op, err, fd, &entry, fi);
+	op_end(&op);
+}
+
+void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct af_fs *fs = fs_of(req);
+
+	(void)ino;
+	counters_add(&fs->counters, AF_COUNT_RELEASE);
+	handle_free(fs, file_of(fi));
+	fuse_reply_err(req, 0);
+}

@@ -1,0 +1,232 @@
+/*
+ * Extended attributes: user.* and POSIX ACLs; no others exist here. See op.h.
+ */
+#include "op.h"
+
+#include "cleanup.h"
+
+#include <string.h>
+#include <sys/xattr.h>
+
+/* linux/posix_acl_xattr.h: a header of 4 bytes, then entries, all little-endian. */
+enum { ACL_HEADER = 4, ACL_ENTRY = 8, ACL_PERM = 2 };
+
+static bool is_acl(const char *name)
+{
+	return strcmp(name, "system.posix_acl_access") == 0 ||
+		strcmp(name, "system.posix_acl_default") == 0;
+}
+
+static bool is_served(const char *name)
+{
+	return strncmp(name, "user.", 5) == 0 || is_acl(name);
+}
+
+/* An ACL tells the truth as mode bits do: no entry grants what the level does not. */
+static void mask_acl(char *acl, size_t size, const struct af_verdict *verdict, mode_t type)
+{
+	unsigned int allowed = attr_mask(verdict, type) & 07;
+
+	for (size_t i = ACL_HEADER; i + ACL_ENTRY <= size; i += ACL_ENTRY)
+		acl[i + ACL_PERM] = (char)(acl[i + ACL_PERM] & (int)allowed);
+}
+
+/*
+ * The level that reading xattr `name` needs. The kernel reads a directory's ACL for its own check of
+ * whether somebody may pass, so that must not need more than passing does.
+ */
+static enum af_level read_need(const struct op_ctx *op, const char *name)
+{
+	return S_ISDIR(op->inode->type) && is_acl(name) ? AF_VIEW : AF_READ;
+}
+
+static int get_value(struct op_ctx *op, const char *name, char *value, size_t size, ssize_t *len)
+{
+	struct gate_op what = {op->req, "getxattr"};
+	struct af_verdict verdict;
+	struct af_pathfd path;
+	struct stat st;
+	int err;
+
+	if (!is_served(name))
+		return -EOPNOTSUPP;
+	err = gate_need(op->fs, &op->view, what, op->inode, read_need(op, name), &verdict);
+	if (err && !(op->inode == op->fs->table.root && is_acl(name)))
+		return err;
+	err = pathfd_get(op->fs, op->inode, &path, &st);
+	if (err)
+		return err;
+	*len = getxattr(layer_fd_path(path.fd).text, name, value, size);
+	err = *len < 0 ? -errno : 0;
+	pathfd_put(&path);
+	if (!err && size > 0 && strcmp(name, "system.posix_acl_access") == 0)
+		mask_acl(value, (size_t)*len, &verdict, op->inode->type);
+	return err;
+}
+
+/* Replies with what a call that takes a buffer has found; size 0 asks for the length alone. */
+static void reply_bytes(fuse_req_t req, int err, const char *data, size_t size, ssize_t len)
+{
+	if (err)
+		fuse_reply_err(req, -err);
+	else if (size == 0)
+		fuse_reply_xattr(req, (size_t)len);
+	else if ((size_t)len > size)
+		fuse_reply_err(req, ERANGE);
+	else
+		fuse_reply_buf(req, data, (size_t)len);
+}
+
+void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
+{
+	af_autofree char *value = size ? malloc(size) : NULL;
+	struct op_ctx op;
+	ssize_t len = 0;
+	int err = op_begin(&op, req, ino, AF_COUNT_XATTR);
+
+	if (!err && size && !value)
+		err = -ENOMEM;
+	if (!err)
+		err = get_value(&op, name, value, size, &len);
+	reply_bytes(req, err, value, size, len);
+	op_end(&op);
+}
+
+/* Keeps the names that are served; returns the length of what is left. */
+static size_t filter_names(char *names, size_t size)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < size;) {
+		size_t len = strlen(names + i) + 1;
+
+		if (is_served(names + i)) {
+			memmove(names + kept, names + i, len);
+			kept += len;
+		}
+		i += len;
+	}
+	return kept;
+}
+
+static int get_names(struct op_ctx *op, char **names, size_t *len)
+{
+	struct gate_op what = {op->req, "listxattr"};
+	af_autofree char *all = NULL;
+	struct af_pathfd path;
+	struct stat st;
+	ssize_t got;
+	int err = gate_need(op->fs, &op->view, what, op->inode, AF_READ, NULL);
+
+	if (err)
+		return err;
+	all = malloc(XATTR_LIST_MAX + 1);
+	if (!all)
+		return -ENOMEM;
+	err = pathfd_get(op->fs, op->inode, &path, &st);
+	if (err)
+		return err;
+	got = listxattr(layer_fd_path(path.fd).text, all, XATTR_LIST_MAX);
+	err = got < 0 ? -errno : 0;
+	pathfd_put(&path);
+	if (err)
+		return err;
+	all[got] = '\0';
+	*len = filter_names(all, (size_t)got);
+	*names = af_steal(&all);
+	return 0;
+}
+
+void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
+{
+	af_autofree char *names = NULL;
+	struct op_ctx op;
+	size_t len = 0;
+	int err = op_begin(&op, req, ino, AF_COUNT_XATTR);
+
+	if (!err)
+		err = get_names(&op, &names, &len);
+	reply_bytes(req, err, names, size, (ssize_t)len);
+	op_end(&op);
+}
+
+/* That the attribute may be changed, by name and by level. */
+static int may_change(struct op_ctx *op, const char *what, const char *name)
+{
+	struct gate_op who = {op->req, what};
+	struct af_verdict verdict;
+	int err = gate_need(op->fs, &op->view, who, op->inode, AF_WRITE, &verdict);
+
+	if (strcmp(name, "security.capability") == 0) {
+		if (!err)
+			gate_refused(
+				op->fs, &op->view, who, op->inode, NULL, &verdict, AF_WRITE, EPERM);
+		return -EPERM;
+	}
+	if (!is_served(name))
+		return -EOPNOTSUPP;
+	return err;
+}
+
+/* An access ACL sets the group's mode bits too, and so could make a set-gid file executable. */
+static bool makes_setgid(const char *name, const struct stat *st)
+{
+	return is_acl(name) && S_ISREG(st->st_mode) && (st->st_mode & S_ISGID);
+}
+
+static int set_value(struct op_ctx *op, const char *name, const char *value, size_t size, int flags)
+{
+	struct af_pathfd path;
+	struct stat st;
+	int err = may_change(op, "setxattr", name);
+
+	if (err)
+		return err;
+	err = pathfd_get(op->fs, op->inode, &path, &st);
+	if (err)
+		return err;
+	kcache_touched(op->inode);
+	if (makes_setgid(name, &st))
+		err = -EPERM;
+	else if (setxattr(layer_fd_path(path.fd).text, name, value, size, flags) != 0)
+		err = -errno;
+	pathfd_put(&path);
+	return err;
+}
+
+void op_setxattr(
+	fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size, int flags)
+{
+	struct op_ctx op;
+	int err = op_begin(&op, req, ino, AF_COUNT_XATTR);
+
+	fuse_reply_err(req, err ? -err : -set_value(&op, name, value, size, flags));
+	op_end(&op);
+}
+
+static int remove_value(struct op_ctx *op, const char *name)
+{
+	struct af_pathfd path;
+	struct stat st;
+	int err = may_change(op, "removexattr", name);
+
+	if (err)
+		return err;
+	err = pathfd_get(op->fs, op->inode, &path, &st);
+	if (err)
+		return err;
+	kcache_touched(op->inode);
+	if (removexattr(layer_fd_path(path.fd).text, name) != 0)
+		err = -errno;
+	pathfd_put(&path);
+	return err;
+}
+
+void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
+{
+	struct op_ctx op;
+	int err = op_begin(&op, req, ino, AF_COUNT_XATTR);
+
+	fuse_reply_err(req, err ? -err : -remove_value(&op, name));
+	op_end(&op);
+}

@@ -1,0 +1,69 @@
+/*
+ * The command line and -o options of agentfensefs, as one structure. Parsing only: nothing is
+ * opened, mounted or compiled here.
+ */
+#ifndef AF_OPTIONS_H
+#define AF_OPTIONS_H
+
+#include "policy.h"
+
+#include <fuse_opt.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+enum fs_mode { FS_MOUNT, FS_EXPLAIN, FS_CHECK, FS_PRESETS, FS_HELP, FS_VERSION };
+enum fs_cache { FS_CACHE_AUTO, FS_CACHE_NEVER, FS_CACHE_ALWAYS };
+
+enum fs_source_kind { FS_RULES_FILE, FS_RULES_PRESET, FS_RULES_TEXT };
+
+/* One policy=, preset= or rule=, in the order given. */
+struct fs_rules_source {
+	enum fs_source_kind kind;
+	char *text;         /* as given; owned */
+	char *absolute;     /* a file's path, however the process's directory changes; owned */
+	const char *origin; /* of a rule: "-o" or "command line" */
+};
+
+struct fs_options {
+	enum fs_mode mode;
+	char *source; /* owned, as all texts here */
+	char *mountpoint;
+	struct fs_rules_source *rules;
+	size_t rules_count;
+	bool has_default;
+	enum af_level default_level;
+
+	char *audit;
+	bool audit_all;
+	enum fs_cache cache;
+	bool passthrough;
+	unsigned int threads;
+	bool foreground;
+	bool debug;
+	bool has_fsname;
+	int ready_fd; /* -1: none */
+	bool lend;
+	uid_t lend_uid;
+	gid_t lend_gid;
+	struct fuse_args mount_args; /* what libfuse is to parse */
+
+	bool json;
+	bool nul;
+	char *explain_source;
+	char **paths; /* borrowed from argv */
+	size_t paths_count;
+};
+
+/*
+ * Returns 0, or the exit status of the program (1: a bad value; 2: usage), reported.
+ * *options is to be released with options_fini() in any case.
+ */
+int options_parse(struct fs_options *options, int argc, char **argv);
+void options_fini(struct fs_options *options);
+
+/* Reads and checks all rules anew; reported. again: not for the first time. NULL on error. */
+struct af_rules *options_load_rules(const struct fs_options *options, bool again);
+
+void options_print_help(void);
+
+#endif

@@ -1,0 +1,224 @@
+/*
+ * Worker threads and signals of a mount. See session.h.
+ *
+ * The loop is our own rather than libfuse's, since each worker needs credentials and a umask of its
+ * own (cred.c), and since the main thread is to wait for signals and nothing else.
+ */
+#include "session.h"
+
+#include "cleanup.h"
+#include "conn.h"
+#include "cred.h"
+#include "log.h"
+#include "op.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+
+const struct fuse_lowlevel_ops session_ops = {
+	.init = conn_init,
+	.lookup = op_lookup,
+	.forget = op_forget,
+	.forget_multi = op_forget_multi,
+	.getattr = op_getattr,
+	.setattr = op_setattr,
+	.readlink = op_readlink,
+	.mknod = op_mknod,
+	.mkdir = op_mkdir,
+	.unlink = op_unlink,
+	.rmdir = op_rmdir,
+	.symlink = op_symlink,
+	.rename = op_rename,
+	.link = op_link,
+	.open = op_open,
+	.read = op_read,
+	.write = op_write,
+	.flush = op_flush,
+	.release = op_release,
+	.fsync = op_fsync,
+	.opendir = op_opendir,
+	.readdir = op_readdir,
+	.readdirplus = op_readdirplus,
+	.releasedir = op_releasedir,
+	.fsyncdir = op_fsyncdir,
+	.statfs = op_statfs,
+	.setxattr = op_setxattr,
+	.getxattr = op_getxattr,
+	.listxattr = op_listxattr,
+	.removexattr = op_removexattr,
+	.create = op_create,
+	.fallocate = op_fallocate,
+	.copy_file_range = op_copy_file_range,
+	.lseek = op_lseek,
+#ifdef FUSE_CAP_HANDLE_KILLPRIV_V2
+	.tmpfile = op_tmpfile,
+#endif
+};
+
+/* What the main thread wakes up for, besides signals. */
+enum event { EVENT_STARTED = 1, EVENT_ENDED = 1 << 16 };
+
+static const int waited_for[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
+
+static sigset_t signal_set(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < sizeof(waited_for) / sizeof(waited_for[0]); i++)
+		sigaddset(&set, waited_for[i]);
+	return set;
+}
+
+static void interrupted(int signal)
+{
+	(void)signal; /* its use is that a read(2) returns */
+}
+
+void session_block_signals(void)
+{
+	sigset_t set = signal_set();
+	struct sigaction interrupt = {.sa_handler = interrupted};
+	struct sigaction ignore = {.sa_handler = SIG_IGN};
+
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	sigaction(SIGUSR2, &interrupt, NULL);
+	sigaction(SIGPIPE, &ignore, NULL);
+}
+
+static void send_event(const struct af_fs *fs, enum event event)
+{
+	uint64_t value = event;
+
+	/* Cannot fail: the counter is far from full. */
+	if (write(fs->event_fd, &value, sizeof(value)) < 0)
+		log_error("event: %s", strerror(errno));
+}
+
+void session_started(struct af_fs *fs)
+{
+	send_event(fs, EVENT_STARTED);
+}
+
+static void *work(void *arg)
+{
+	struct af_fs *fs = arg;
+	struct fuse_buf buffer = {0};
+	int got = cred_thread_init();
+
+	if (got < 0)
+		log_error("worker: unshare: %s", strerror(-got));
+	while (got >= 0 && !fuse_session_exited(fs->session)) {
+		got = fuse_session_receive_buf(fs->session, &buffer);
+		if (got > 0)
+			fuse_session_process_buf(fs->session, &buffer);
+		else if (got == -EINTR || got == -EAGAIN)
+			got = 0;
+		else
+			break; /* unmounted */
+	}
+	free(buffer.mem);
+	op_thread_fini();
+	send_event(fs, EVENT_ENDED);
+	return NULL;
+}
+
+static void reload(struct af_fs *fs)
+{
+	struct af_rules *rules = options_load_rules(fs->options, true);
+	struct af_policy *policy;
+	int err = rules ? policy_compile(rules, &policy) : -EINVAL;
+
+	rules_free(rules);
+	if (err) {
+		log_error("reload: the policy is unchanged");
+		return;
+	}
+	gate_replace(fs, policy);
+	kcache_expire_all(fs);
+	log_notice("reload: done");
+}
+
+/* Acts on one signal. Returns whether it ends the mount. */
+static bool handle_signal(struct af_fs *fs, const struct signalfd_siginfo *info)
+{
+	switch (info->ssi_signo) {
+	case SIGHUP:
+		reload(fs);
+		return false;
+	case SIGUSR1:
+		counters_log(fs);
+		return false;
+	default:
+		return true;
+	}
+}
+
+static int watch(struct af_fs *fs, int signal_fd, void (*ready)(struct af_fs *fs))
+{
+	struct pollfd fds[] = {
+		{.fd = signal_fd, .events = POLLIN}, {.fd = fs->event_fd, .events = POLLIN}};
+
+	for (;;) {
+		struct signalfd_siginfo info;
+		uint64_t events;
+
+		if (poll(fds, 2, -1) < 0 && errno != EINTR)
+			return -errno;
+		if (fds[0].revents && read(signal_fd, &info, sizeof(info)) == sizeof(info) &&
+			handle_signal(fs, &info))
+			return 0;
+		if (fds[1].revents && read(fs->event_fd, &events, sizeof(events)) > 0) {
+			if (events & (EVENT_ENDED - 1))
+				ready(fs);
+			if (events >= EVENT_ENDED)
+				return 0;
+		}
+	}
+}
+
+/* Ends the workers, each of which may be waiting for a request that never comes. */
+static void join(struct af_fs *fs, pthread_t *threads, unsigned int count)
+{
+	fuse_session_exit(fs->session);
+	for (unsigned int i = 0; i < count; i++) {
+		struct timespec until;
+		int err;
+
+		do {
+			pthread_kill(threads[i], SIGUSR2);
+			clock_gettime(CLOCK_REALTIME, &until);
+			until.tv_nsec += 5000000;
+			if (until.tv_nsec >= 1000000000) {
+				until.tv_nsec -= 1000000000;
+				until.tv_sec++;
+			}
+			err = pthread_timedjoin_np(threads[i], NULL, &until);
+		} while (err == ETIMEDOUT);
+	}
+}
+
+int session_run(struct af_fs *fs, void (*ready)(struct af_fs *fs))
+{
+	sigset_t set = signal_set();
+	af_autoclose int signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	af_autofree pthread_t *threads =
+		reallocarray(NULL, fs->options->threads, sizeof(pthread_t));
+	unsigned int started = 0;
+	int err = 0;
+
+	if (signal_fd < 0 || !threads)
+		return -errno;
+	while (started < fs->options->threads && !err) {
+		err = -pthread_create(&threads[started], NULL, work, fs);
+		if (!err)
+			started++;
+	}
+	/* Fewer threads than asked for serve as well, only slower. */
+	err = started > 0 ? watch(fs, signal_fd, ready) : err;
+	join(fs, threads, started);
+	return err;
+}

@@ -1,0 +1,185 @@
+/*
+ * The walk before a directory's rename. See tree.h. It only looks.
+ */
+#include "fs.h"
+
+#include "cleanup.h"
+#include "tree.h"
+
+#include <dirent.h>
+#include <string.h>
+
+/* One directory on the way down: its stream and its states at both paths. */
+struct level {
+	DIR *stream;
+	struct af_state from, to;
+	size_t from_len, to_len; /* of the paths, to return to */
+};
+
+struct walk {
+	struct af_fs *fs;
+	struct af_policy *policy;
+	struct level *levels;
+	size_t depth, room;
+	char *from, *to; /* the directory's paths, for where states are not cached */
+};
+
+static int append(char **path, size_t len, const char *name)
+{
+	size_t name_len = strlen(name);
+	char *longer = realloc(*path, len + name_len + 2);
+
+	if (!longer)
+		return -ENOMEM;
+	longer[len] = '/';
+	memcpy(longer + len + 1, name, name_len + 1);
+	*path = longer;
+	return 0;
+}
+
+/* The verdicts of a child; by its whole path where the directory's state is not known. */
+static int step(struct walk *walk, struct af_state state, char **path, size_t len, const char *name,
+	struct af_step *out)
+{
+	int err;
+
+	if (state.id) {
+		policy_step(walk->policy, state, name, strlen(name), out);
+		return 0;
+	}
+	err = append(path, len, name);
+	if (!err)
+		policy_path(walk->policy, *path, strlen(*path), out);
+	(*path)[len] = '\0';
+	return err;
+}
+
+static bool settled(const struct af_step *from, const struct af_step *to)
+{
+	return (from->dir.flags & AF_V_UNIFORM) && (to->dir.flags & AF_V_UNIFORM);
+}
+
+static int push(struct walk *walk, int dirfd, const char *name, const struct af_step *from,
+	const struct af_step *to)
+{
+	af_autoclose int path_fd = layer_open_dir(&walk->fs->layer, dirfd, name);
+	af_autoclose int fd = path_fd < 0 ? path_fd : layer_open_list(path_fd);
+	struct level *level;
+
+	if (fd < 0)
+		return fd == -EACCES ? -EXDEV : fd;
+	if (walk->depth == walk->room) {
+		size_t room = walk->room ? walk->room * 2 : 16;
+		struct level *levels = reallocarray(walk->levels, room, sizeof(*levels));
+
+		if (!levels)
+			return -ENOMEM;
+		walk->levels = levels;
+		walk->room = room;
+	}
+	level = &walk->levels[walk->depth];
+	*level = (struct level){.from = from->state,
+		.to = to->state,
+		.from_len = strlen(walk->from),
+		.to_len = strlen(walk->to),
+		.stream = fdopendir(fd)};
+	if (!level->stream)
+		return -errno;
+	af_steal_fd(&fd);
+	walk->depth++;
+	return 0;
+}
+
+static void pop(struct walk *walk)
+{
+	closedir(walk->levels[--walk->depth].stream);
+	if (walk->depth > 0) {
+		const struct level *above = &walk->levels[walk->depth - 1];
+
+		walk->from[above->from_len] = '\0';
+		walk->to[above->to_len] = '\0';
+	}
+}
+
+static int is_directory(struct walk *walk, int dirfd, const struct dirent *entry)
+{
+	struct stat st;
+	int err;
+
+	if (entry->d_type != DT_UNKNOWN)
+		return entry->d_type == DT_DIR;
+	err = layer_stat(&walk->fs->layer, dirfd, entry->d_name, &st);
+	return err ? err : S_ISDIR(st.st_mode);
+}
+
+static int check_entry(struct walk *walk, const struct dirent *entry)
+{
+	const struct level *level = &walk->levels[walk->depth - 1];
+	int dirfd_ = dirfd(level->stream);
+	int is_dir = is_directory(walk, dirfd_, entry);
+	struct af_step from, to;
+	int err;
+
+	if (is_dir < 0)
+		return is_dir;
+	err = step(walk, level->from, &walk->from, level->from_len, entry->d_name, &from);
+	if (!err)
+		err = step(walk, level->to, &walk->to, level->to_len, entry->d_name, &to);
+	if (err)
+		return err;
+	if ((is_dir ? from.dir : from.file).level < AF_WRITE ||
+		(is_dir ? to.dir : to.file).level < AF_WRITE)
+		return -EXDEV;
+	if (!is_dir || settled(&from, &to))
+		return 0;
+	err = append(&walk->from, level->from_len, entry->d_name);
+	if (!err)
+		err = append(&walk->to, level->to_len, entry->d_name);
+	return err ? err : push(walk, dirfd_, entry->d_name, &from, &to);
+}
+
+static int run(struct walk *walk)
+{
+	int err = 0;
+
+	while (!err && walk->depth > 0) {
+		const struct dirent *entry;
+
+		errno = 0;
+		entry = readdir(walk->levels[walk->depth - 1].stream);
+		if (!entry && errno)
+			err = -errno;
+		else if (!entry)
+			pop(walk);
+		else if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			err = check_entry(walk, entry);
+	}
+	return err;
+}
+
+int tree_may_move(struct af_fs *fs, const struct gate_view *view, const struct af_dirfd *dirfd,
+	const char *name, const char *old_path, const char *new_path)
+{
+	struct walk walk = {.fs = fs, .policy = view->policy};
+	struct af_step from, to;
+	int err = -ENOMEM;
+
+	policy_path(view->policy, old_path, strlen(old_path), &from);
+	policy_path(view->policy, new_path, strlen(new_path), &to);
+	if (from.dir.level < AF_WRITE || to.dir.level < AF_WRITE)
+		return -EACCES;
+	if (settled(&from, &to))
+		return 0;
+	walk.from = strdup(old_path);
+	walk.to = strdup(new_path);
+	if (walk.from && walk.to)
+		err = push(&walk, dirfd->fd, name, &from, &to);
+	if (!err)
+		err = run(&walk);
+	while (walk.depth > 0)
+		pop(&walk);
+	free(walk.levels);
+	free(walk.from);
+	free(walk.to);
+	return err;
+}
