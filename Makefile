@@ -33,6 +33,7 @@ UNIT_RUN = test_run
 SYS = sys sys_attrs sys_data sys_names
 FIXTURES = fsdiff linux_data linux_names linux_sharing treecmp
 FUZZERS = fuzz_policy
+FUZZ_SECONDS = 60
 BENCHES = bench_policy
 
 # Until each file is there. (Removed when all are.)
@@ -68,6 +69,7 @@ HARDEN_ = $(FORTIFY) -fstack-protector-strong -fstack-clash-protection $(if $(X8
 HARDEN_asan = -fsanitize=address -fno-omit-frame-pointer
 HARDEN_ubsan = -fsanitize=undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 HARDEN_tsan = -fsanitize=thread -fno-omit-frame-pointer
+HARDEN_analyzer = -fanalyzer
 HARDEN = $(HARDEN_$(VARIANT))
 
 # libfuse: the system's if it is 3.17 or newer or if LIBFUSE=system, else the one `make deps` made.
@@ -79,7 +81,8 @@ OWN_FUSE_PC :=
 endif
 endif
 PC = $(PKG_CONFIG)
-PC_FUSE = $(if $(OWN_FUSE_PC),PKG_CONFIG_PATH=$(dir $(OWN_FUSE_PC)) $(PC) --static,$(PC))
+PC_FUSE = $(if $(OWN_FUSE_PC),PKG_CONFIG_PATH=$(dir $(OWN_FUSE_PC)) $(PC) --static \
+	--define-variable=prefix=$(OWN_FUSE),$(PC))
 
 PKGS_COMMON = libconfuse libxxhash libbsd
 PKGS_FS = libcap
@@ -106,8 +109,10 @@ say = $(if $(V),,@printf '  %-5s %s\n' '$(1)' '$(2)')
 
 all: $(PROGRAMS:%=$(B)/%)
 $(VARIANTS): all
+objs = $(patsubst %,$(B)/obj/$(1)/%.o,$(2))
+objects: $(call objs,common,$(COMMON)) $(call objs,agentfensefs,main $(FS)) \
+	$(call objs,afrun,main $(RUN))
 
-objects = $(patsubst %,$(B)/obj/$(1)/%.o,$(2))
 UNITS = $(UNIT_COMMON) $(UNIT_FS) $(UNIT_RUN)
 TEST_PROGRAMS = $(addprefix $(B)/tests/,sys reap $(FIXTURES))
 test-programs: $(TEST_PROGRAMS) $(UNITS:%=$(B)/tests/unit/%)
@@ -126,13 +131,12 @@ $(B)/obj/%.o: %.c $(B)/flags
 	$(Q)$(CC) $(INCLUDES) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
 
 # A program's headers are found by its own files and by its unit tests.
-$(call objects,tests/unit,$(UNIT_FS)): INCLUDES = -Iagentfensefs
-$(call objects,tests/unit,$(UNIT_RUN)): INCLUDES = -Iafrun
+$(call objs,tests/unit,$(UNIT_FS)): INCLUDES = -Iagentfensefs
+$(call objs,tests/unit,$(UNIT_RUN)): INCLUDES = -Iafrun
 
-archive = $(call say,AR,$@)
-$(B)/libcommon.a: $(call objects,common,$(COMMON))
-$(B)/libagentfensefs.a: $(call objects,agentfensefs,$(FS))
-$(B)/libafrun.a: $(call objects,afrun,$(RUN))
+$(B)/libcommon.a: $(call objs,common,$(COMMON))
+$(B)/libagentfensefs.a: $(call objs,agentfensefs,$(FS))
+$(B)/libafrun.a: $(call objs,afrun,$(RUN))
 $(B)/lib%.a:
 	$(call say,AR,$@)
 	$(Q)rm -f $@
@@ -152,7 +156,7 @@ $(B)/afrun: LIBS = $(LIBS_RUN) $(LIBS_COMMON)
 $(B)/afrun: $(B)/obj/afrun/main.o $(B)/libafrun.a $(B)/libcommon.a
 	$(link)
 
-$(B)/tests/sys: $(call objects,tests,$(SYS))
+$(B)/tests/sys: $(call objs,tests,$(SYS))
 	$(link)
 $(B)/tests/reap: $(B)/obj/tests/reap.o
 	$(link)
@@ -170,17 +174,139 @@ $(UNIT_RUN:%=$(B)/tests/unit/%): LIBS = -lcmocka $(LIBS_RUN) $(LIBS_COMMON)
 
 # ---- testing ------------------------------------------------------------------------------------
 
-# deps may install what the variables above are made from, hence the second make.
-check: deps
-	+@$(MAKE) --no-print-directory check-only $(VARIANT)
+deps:
+	@.ci/deps
 
+# deps may install what the variables above are made from, hence a second make wherever it is needed.
+again = +@$(MAKE) --no-print-directory
+# Of the cases, only some: make check CASES='tests/cases/fs/*.sh'
+check: deps
+	$(again) check-only $(VARIANT)
 check-only: all test-programs
 	@BUILD='$(abspath $(B))' tests/check.sh $(CASES)
+unit: test-programs
+	@BUILD='$(abspath $(B))' AS_USER=0 tests/check.sh $(UNITS:%=$(B)/tests/unit/%)
+
+demo: deps
+	$(again) demo-only
+demo-only: all
+	@tests/demo/run.sh
+
+bench: deps
+	$(again) bench-only
+bench-only: all $(BENCHES:%=$(B)/bench/%)
+	@BUILD='$(abspath $(B))' tests/bench/run.sh
+$(BENCHES:%=$(B)/bench/%): $(B)/bench/%: $(B)/obj/tests/bench/%.o $(B)/libcommon.a
+	$(link)
+$(BENCHES:%=$(B)/bench/%): LIBS = $(LIBS_COMMON)
+
+# libFuzzer needs clang, and all of what it looks into compiled by it. New inputs stay in build/.
+FUZZ_CC = clang
+FUZZ_FLAGS = -std=gnu11 -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
+fuzz: deps
+	@.ci/deps fuzz
+	$(again) fuzz-only
+fuzz-only: $(FUZZERS:%=build/fuzz/%)
+	@set -e; for f in $(FUZZERS); do mkdir -p build/fuzz/corpus/$$f build/fuzz/found; \
+	echo "fuzz: $$f, $(FUZZ_SECONDS) s"; \
+	build/fuzz/$$f -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+		-artifact_prefix=build/fuzz/found/ build/fuzz/corpus/$$f tests/fuzz/corpus/$$f \
+		>build/fuzz/$$f.log 2>&1 || { tail -n 40 build/fuzz/$$f.log; exit 1; }; \
+	grep -E '^stat::(number_of_executed_units|average_exec)' build/fuzz/$$f.log; done
+build/fuzz/%: tests/fuzz/%.c $(COMMON:%=common/%.c) $(B)/flags
+	$(call say,FUZZ,$@)
+	@mkdir -p $(@D)
+	$(Q)$(FUZZ_CC) $(ALL_CPPFLAGS) $(FUZZ_FLAGS) $(filter %.c,$^) -o $@ $(LIBS_COMMON)
+
+# ---- the code's looks -------------------------------------------------------------------------
+
+C_FILES = $(wildcard $(foreach d,common agentfensefs afrun tests tests/unit tests/fixtures tests/fuzz \
+	tests/bench,$(d)/*.c $(d)/*.h))
+PROGRAM_C = $(filter common/%.c agentfensefs/%.c afrun/%.c,$(C_FILES))
+SCRIPTS = $(wildcard .ci/run .ci/deps .ci/libfuse tests/*.sh tests/run-case tests/as-user tests/*/*.sh \
+	tests/*/*/*.sh $(COMPLETIONS))
+
+lint:
+	@.ci/deps build lint
+	$(again) -k lint-format lint-tree lint-shell lint-man lint-cppcheck lint-analyzer lint-tidy
+lint-format:
+	clang-format --dry-run -Werror $(C_FILES)
+lint-tree:
+	tests/lint/tree.sh
+lint-shell:
+	shellcheck -x $(SCRIPTS)
+lint-man:
+	mandoc -Tlint -Wwarning $(MAN1) $(MAN5)
+lint-cppcheck:
+	cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability \
+		--inline-suppr --suppressions-list=tests/lint/cppcheck.supp -j2 $(DEFINES) -Icommon \
+		$(PROGRAM_C) $(wildcard tests/*.c tests/fixtures/*.c)
+lint-analyzer:
+	$(again) VARIANT=analyzer WERROR=1 objects
+# clang-tidy (and clangd) take the flags from a file, one a line, with paths seen from build/.
+lint-tidy: build/compile_flags.txt
+	printf '%s\n' $(PROGRAM_C) | xargs -P2 -n4 clang-tidy --quiet -p build
+build/compile_flags.txt: $(B)/flags
+	@printf '%s\n' -std=gnu11 $(ALL_CPPFLAGS) | sed 's,^-I\([^/]\),-I$(CURDIR)/\1,' >$@
+
+format:
+	clang-format -i $(C_FILES)
+
+# ---- installing -------------------------------------------------------------------------------
+
+D = $(DESTDIR)
+install: all
+	install -d '$(D)$(BINDIR)' '$(D)$(DATADIR)/policies' '$(D)$(MANDIR)/man1' '$(D)$(MANDIR)/man5' \
+		'$(D)$(COMPDIR)'
+	install -m 755 $(PROGRAMS:%=$(B)/%) '$(D)$(BINDIR)'
+	install -m 644 $(POLICIES) '$(D)$(DATADIR)/policies'
+	install -m 644 $(MAN1) '$(D)$(MANDIR)/man1'
+	install -m 644 $(MAN5) '$(D)$(MANDIR)/man5'
+	for f in $(COMPLETIONS); do \
+		install -m 644 $$f '$(D)$(COMPDIR)/'"$$(basename $$f .bash)" || exit 1; done
+
+# Directories go where they are empty then: ours always, those of a system prefix only at the leaf.
+uninstall:
+	rm -f $(PROGRAMS:%='$(D)$(BINDIR)/%') \
+		$(patsubst policies/%,'$(D)$(DATADIR)/policies/%',$(POLICIES)) \
+		$(patsubst %,'$(D)$(MANDIR)/man1/%',$(notdir $(MAN1))) \
+		$(patsubst %,'$(D)$(MANDIR)/man5/%',$(notdir $(MAN5))) \
+		$(patsubst %.bash,'$(D)$(COMPDIR)/%',$(notdir $(COMPLETIONS)))
+	for d in '$(D)$(DATADIR)/policies' '$(D)$(DATADIR)' '$(D)$(MANDIR)/man1' '$(D)$(MANDIR)/man5' \
+		'$(D)$(COMPDIR)' $(if $(D)$(filter-out /usr /usr/local,$(PREFIX)),'$(D)$(BINDIR)'); do \
+		[ ! -d "$$d" ] || rmdir $(if $(D)$(filter-out /usr /usr/local,$(PREFIX)),-p) \
+			--ignore-fail-on-non-empty "$$d" || exit 1; done
+
+# The libfuse that deps made stays; distclean takes it too.
+clean:
+	find build -mindepth 1 -maxdepth 1 ! -name libfuse -exec rm -rf {} + 2>/dev/null || [ ! -d build ]
+distclean:
+	rm -rf build
+
+help:
+	@sed -n 's/^#? //p' Makefile
+
+#? make              the programs, build/agentfensefs and build/afrun
+#? make deps         get what building and testing need (Debian, as root)
+#? make demo         see it work
+#? make check        all tests; CASES='FILE...' some, AS_USER=1 only as an ordinary user
+#? make unit         the unit tests alone
+#? make asan check   the tests on a build with a sanitizer: asan, ubsan or tsan
+#? make lint         all checks of the code; make format mends its layout
+#? make fuzz         each fuzzer for FUZZ_SECONDS=60
+#? make bench        measure
+#? make install      to PREFIX=/usr/local, below DESTDIR; make uninstall takes all of it away
+#? make clean        what was built; make distclean also the libfuse that deps built
+#?
+#? CFLAGS CPPFLAGS LDFLAGS  come last     V=1 shows commands     WERROR=1 warnings are errors
+#? LIBFUSE=system           the system's libfuse, also where it is older than 3.17
 
 .SECONDARY:
 .DELETE_ON_ERROR:
 FORCE:
-.PHONY: all $(VARIANTS) test-programs check check-only FORCE
+.PHONY: all $(VARIANTS) objects test-programs deps check check-only unit demo demo-only bench bench-only \
+	fuzz fuzz-only lint lint-format lint-tree lint-shell lint-man lint-cppcheck lint-analyzer \
+	lint-tidy format install uninstall clean distclean help FORCE
 .DEFAULT_GOAL := all
 
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
