@@ -23,7 +23,7 @@ struct compilation {
 	struct automaton *automaton;
 	struct trie *trie;
 	struct glob glob;
-	uint32_t *order;    /* rank - 1 -> index of a positive pattern */
+	uint32_t *index_of; /* a rank -> the place of its pattern in rules */
 	uint32_t *group_of; /* a call -> 1 + its number among those with negations, or 0 */
 };
 
@@ -67,27 +67,39 @@ static void sort_by_priority(
 			order[at++] = room[left++];
 }
 
+int64_t policy_rank_rules(const struct af_rules *rules, uint32_t *index_of)
+{
+	af_autofree uint32_t *room = calloc(rules->count + 1, sizeof(*room));
+	uint32_t count = 0;
+
+	if (!room)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < rules->count; i++)
+		if (!rules->patterns[i].negative)
+			index_of[++count] = i;
+	sort_by_priority(rules->patterns, index_of + 1, room, count);
+	return count;
+}
+
 static int rank_patterns(struct compilation *c)
 {
 	const struct af_rules *rules = c->rules;
-	uint32_t count = 0, groups = 0;
-	af_autofree uint32_t *room = calloc(rules->count + 1, sizeof(*room));
+	int64_t count;
 
-	c->order = calloc(rules->count + 1, sizeof(*c->order));
+	c->index_of = calloc(rules->count + 1, sizeof(*c->index_of));
 	c->group_of = calloc((size_t)rules->groups + 1, sizeof(*c->group_of));
-	if (!room || !c->order || !c->group_of)
+	if (!c->index_of || !c->group_of)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < rules->count; i++) {
+	count = policy_rank_rules(rules, c->index_of);
+	if (count < 0)
+		return -ENOMEM;
+	c->automaton->rule_count = (uint32_t)count;
+	for (size_t i = 0; i < rules->count; i++) {
 		const struct pattern *pattern = &rules->patterns[i];
 
-		if (!pattern->negative)
-			c->order[count++] = i;
-		else if (!c->group_of[pattern->group])
-			c->group_of[pattern->group] = ++groups;
+		if (pattern->negative && !c->group_of[pattern->group])
+			c->group_of[pattern->group] = ++c->automaton->group_count;
 	}
-	sort_by_priority(rules->patterns, c->order, room, count);
-	c->automaton->rule_count = count;
-	c->automaton->group_count = groups;
 	return 0;
 }
 
@@ -107,8 +119,8 @@ static size_t strings_size(const struct compilation *c)
 	size_t size = sizeof(BUILT_IN_PATTERN) + sizeof(BUILT_IN_FILE);
 	const char *file = NULL;
 
-	for (uint32_t i = 0; i < c->automaton->rule_count; i++) {
-		const struct af_rule *rule = &patterns[c->order[i]].rule;
+	for (uint32_t rank = 1; rank <= c->automaton->rule_count; rank++) {
+		const struct af_rule *rule = &patterns[c->index_of[rank]].rule;
 
 		size += strlen(rule->pattern) + 1;
 		if (rule->file != file)
@@ -132,10 +144,10 @@ static int copy_rules(struct compilation *c)
 	if (!a->rules || !a->strings || !a->item_of || !a->items)
 		return -ENOMEM;
 	at = a->strings;
-	for (uint32_t i = 0; i < a->rule_count; i++) {
-		struct af_rule *rule = &a->rules[i + 1];
+	for (uint32_t rank = 1; rank <= a->rule_count; rank++) {
+		struct af_rule *rule = &a->rules[rank];
 
-		*rule = c->rules->patterns[c->order[i]].rule;
+		*rule = c->rules->patterns[c->index_of[rank]].rule;
 		if (rule->file != from) {
 			from = rule->file;
 			file = put_string(&at, from);
@@ -183,8 +195,8 @@ static int insert_all(struct compilation *c)
 	struct trie_pattern built_in = {.rank = a->rule_count + 1, .level = AF_NONE};
 	int rc = 0;
 
-	for (uint32_t i = 0; i < a->rule_count && !rc; i++)
-		rc = insert_pattern(c, &rules->patterns[c->order[i]], i + 1);
+	for (uint32_t rank = 1; rank <= a->rule_count && !rc; rank++)
+		rc = insert_pattern(c, &rules->patterns[c->index_of[rank]], rank);
 	for (size_t i = 0; i < rules->count && !rc; i++)
 		if (rules->patterns[i].negative)
 			rc = insert_pattern(c, &rules->patterns[i], 0);
@@ -219,7 +231,7 @@ static int compile_automaton(const struct af_rules *rules, struct automaton **ou
 	}
 	trie_free(c.trie);
 	glob_fini(&c.glob);
-	free(c.order);
+	free(c.index_of);
 	free(c.group_of);
 	if (rc)
 		automaton_put(c.automaton);

@@ -219,6 +219,12 @@ static inline uint32_t symbol_class(const struct symbol_map *map, uint32_t symbo
 
 void automaton_put(struct automaton *automaton);
 
+/*
+ * index_of[1 ...] get the places of the positive patterns in the order of their ranks. There must be
+ * room for rules->count + 1. Returns how many there are, or -ENOMEM.
+ */
+int64_t policy_rank_rules(const struct af_rules *rules, uint32_t *index_of);
+
 /* ---- policy_state.c: sets of nodes, without any cache ------------------------------------------ */
 
 struct id_set {

@@ -141,17 +141,43 @@ static int on_group(cfg_t *cfg, cfg_opt_t *opt)
 	return 0;
 }
 
-/* The path of an include: a preset's name, else relative to the directory of the file it is in. */
-static char *include_path(const char *name)
+/* name in the directory of the file at hand. Newly allocated, or NULL. */
+static char *beside(const char *name)
 {
 	const char *slash = strrchr(current->name, '/');
-	char *path = preset_find(name);
+	char *path = NULL;
 
-	if (path || name[0] == '/' || !slash)
-		return path ? path : strdup(name);
+	if (name[0] == '/' || !slash)
+		return strdup(name);
 	if (asprintf(&path, "%.*s/%s", (int)(slash - current->name), current->name, name) < 0)
 		return NULL;
 	return path;
+}
+
+/*
+ * A preset's name, which has no dot or slash; else a file, relative to the one that includes it;
+ * else, where there is no such file, NAME.conf of a preset.
+ */
+static char *include_path(const char *name)
+{
+	af_autofree char *path = preset_find(name);
+	af_autofree char *stem = NULL;
+	size_t len = strlen(name);
+
+	if (path)
+		return af_steal(&path);
+	path = beside(name);
+	if (!path || faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0 || len < 6 ||
+		strcmp(name + len - 5, ".conf") != 0)
+		return af_steal(&path);
+	stem = strndup(name, len - 5);
+	if (stem) {
+		char *preset = preset_find(stem);
+
+		if (preset)
+			return preset;
+	}
+	return af_steal(&path);
 }
 
 static int on_include(cfg_t *cfg, cfg_opt_t *opt, int argc, const char **argv)

@@ -12,6 +12,9 @@
 
 #define SUFFIX ".conf"
 
+/* Files beside the presets that are made to be included, or lists for another program. */
+static const char *const parts[] = {"hold", "secrets"};
+
 /* A name, so that no preset is a path in disguise. */
 static bool is_preset_name(const char *name)
 {
@@ -48,8 +51,10 @@ static void print_preset(FILE *out, char *name)
 	af_autofree char *path = NULL;
 
 	name[strlen(name) - strlen(SUFFIX)] = '\0';
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		if (strcmp(name, parts[i]) == 0)
+			return;
 	path = preset_find(name);
-	/* hold.conf and the like are lists of another kind: see rules_print_presets(). */
 	if (path)
 		fprintf(out, "%s\t%s\n", name, path);
 }
