@@ -23,6 +23,7 @@
 #include "cleanup.h"
 #include "conn.h"
 #include "cred.h"
+#include "explain.h"
 #include "log.h"
 #include "session.h"
 
@@ -226,10 +227,29 @@ static int serve(struct af_fs *fs)
 	return err;
 }
 
+/* Unmounting must find it from whatever directory we are in by then. */
+static int resolve_mountpoint(struct fs_options *options)
+{
+	char *real = realpath(options->mountpoint, NULL);
+
+	if (!real) {
+		int err = -errno;
+
+		log_error("mount point: %s: %s", options->mountpoint, strerror(-err));
+		return err;
+	}
+	free(options->mountpoint);
+	options->mountpoint = real;
+	return 0;
+}
+
 static int mount_and_serve(struct af_fs *fs, struct fs_options *options)
 {
-	int err = set_mount_options(options);
+	int err = resolve_mountpoint(options);
 
+	if (err)
+		return err;
+	err = set_mount_options(options);
 	if (!err && !options->foreground)
 		err = go_to_background(&fs->parent_fd);
 	if (err) {
@@ -267,9 +287,9 @@ static int run(struct fs_options *options)
 	case FS_MOUNT:
 		return run_mount(options);
 	case FS_EXPLAIN:
+		return explain_paths(options);
 	case FS_CHECK:
-		log_error("--explain and --check are being written");
-		return EXIT_USAGE;
+		return explain_check(options);
 	case FS_PRESETS:
 		return rules_print_presets(stdout) ? EXIT_FAILURE : EXIT_SUCCESS;
 	case FS_HELP:

@@ -193,7 +193,7 @@ static int setattr(struct op_ctx *op, const struct stat *attr, int to_set,
 	} else {
 		err = pathfd_get(op->fs, op->inode, &path, &found);
 		if (err)
-			return err;
+			return err == -EXDEV ? -EACCES : err;
 	}
 	err = apply(op->fs, path.fd, attr, to_set, fi);
 	if (!err && fstat(path.fd, st) != 0)

@@ -55,7 +55,7 @@ static int get_value(struct op_ctx *op, const char *name, char *value, size_t si
 		return err;
 	err = pathfd_get(op->fs, op->inode, &path, &st);
 	if (err)
-		return err;
+		return err == -EXDEV ? -ENODATA : err; /* a covered directory has none */
 	*len = getxattr(layer_fd_path(path.fd).text, name, value, size);
 	err = *len < 0 ? -errno : 0;
 	pathfd_put(&path);
@@ -125,12 +125,11 @@ static int get_names(struct op_ctx *op, char **names, size_t *len)
 		return -ENOMEM;
 	err = pathfd_get(op->fs, op->inode, &path, &st);
 	if (err)
-		return err;
+		return err == -EXDEV ? 0 : err; /* a covered directory has none */
 	got = listxattr(layer_fd_path(path.fd).text, all, XATTR_LIST_MAX);
-	err = got < 0 ? -errno : 0;
 	pathfd_put(&path);
-	if (err)
-		return err;
+	if (got < 0)
+		return -errno;
 	all[got] = '\0';
 	*len = filter_names(all, (size_t)got);
 	*names = af_steal(&all);
@@ -184,7 +183,7 @@ static int set_value(struct op_ctx *op, const char *name, const char *value, siz
 		return err;
 	err = pathfd_get(op->fs, op->inode, &path, &st);
 	if (err)
-		return err;
+		return err == -EXDEV ? -EACCES : err;
 	kcache_touched(op->inode);
 	if (makes_setgid(name, &st))
 		err = -EPERM;
@@ -214,7 +213,7 @@ static int remove_value(struct op_ctx *op, const char *name)
 		return err;
 	err = pathfd_get(op->fs, op->inode, &path, &st);
 	if (err)
-		return err;
+		return err == -EXDEV ? -EACCES : err;
 	kcache_touched(op->inode);
 	if (removexattr(layer_fd_path(path.fd).text, name) != 0)
 		err = -errno;
