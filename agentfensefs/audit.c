@@ -174,7 +174,7 @@ static void write_dropped(struct af_audit *audit, uint64_t dropped)
 		io_write_all(audit->fd, line, strlen(line));
 }
 
-void audit_refusal(struct af_fs *fs, fuse_req_t req, const struct audit_event *event,
+void audit_write(struct af_fs *fs, fuse_req_t req, const struct audit_event *event,
 	struct af_inode *inode, const char *name)
 {
 	const struct fuse_ctx *ctx = fuse_req_ctx(req);

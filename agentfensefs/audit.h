@@ -32,7 +32,7 @@ void audit_close(struct af_audit *audit);
 bool audit_wants_grants(const struct af_audit *audit);
 
 /* The path is that of inode, followed by name if not NULL. */
-void audit_refusal(struct af_fs *fs, fuse_req_t req, const struct audit_event *event,
+void audit_write(struct af_fs *fs, fuse_req_t req, const struct audit_event *event,
 	struct af_inode *inode, const char *name);
 
 /*

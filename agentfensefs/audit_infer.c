@@ -127,5 +127,5 @@ void audit_infer(struct af_fs *fs, fuse_req_t req, struct af_inode *inode,
 	event.needed = is_dir ? AF_WRITE : call.need;
 	event.rule = policy_rule(policy, verdict);
 	counters_add(&fs->counters, AF_COUNT_REFUSED);
-	audit_refusal(fs, req, &event, inode, NULL);
+	audit_write(fs, req, &event, inode, NULL);
 }

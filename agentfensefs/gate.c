@@ -176,21 +176,37 @@ int gate_step(struct af_fs *fs, const struct gate_view *view, struct af_inode *d
 	return 0;
 }
 
-void gate_refused(struct af_fs *fs, const struct gate_view *view, struct gate_op op,
-	struct af_inode *inode, const char *name, const struct af_verdict *verdict,
+/* One line in the audit log. err 0: granted. */
+static void audit_event(struct af_fs *fs, fuse_req_t req, const struct gate_view *view,
+	const char *op, struct af_inode *inode, const char *name, const struct af_verdict *verdict,
 	enum af_level need, int err)
 {
 	struct audit_event event = {
-		.op = op.name,
+		.op = op,
 		.level = (enum af_level)verdict->level,
 		.needed = need,
 		.rule = policy_rule(view->policy, verdict),
 		.err = err,
 	};
 
+	audit_write(fs, req, &event, inode, name);
+}
+
+void gate_refused(struct af_fs *fs, const struct gate_view *view, struct gate_op op,
+	struct af_inode *inode, const char *name, const struct af_verdict *verdict,
+	enum af_level need, int err)
+{
 	counters_add(&fs->counters, AF_COUNT_REFUSED);
 	if (fs->audit && op.req)
-		audit_refusal(fs, op.req, &event, inode, name);
+		audit_event(fs, op.req, view, op.name, inode, name, verdict, need, err);
+}
+
+void gate_granted(struct af_fs *fs, const struct gate_view *view, struct gate_op op,
+	struct af_inode *inode, const char *name, const struct af_verdict *verdict,
+	enum af_level need)
+{
+	if (audit_wants_grants(fs->audit) && op.req)
+		audit_event(fs, op.req, view, op.name, inode, name, verdict, need, 0);
 }
 
 void gate_hidden(struct af_fs *fs, const struct gate_view *view, struct gate_op op,
@@ -210,26 +226,13 @@ int gate_need(struct af_fs *fs, const struct gate_view *view, struct gate_op op,
 	err = gate_verdict(fs, view, inode, verdict);
 	if (err)
 		return err;
-	if (verdict->level >= need || (need == AF_VIEW && gate_visible(verdict)))
+	if (verdict->level >= need || (need == AF_VIEW && gate_visible(verdict))) {
+		gate_granted(fs, view, op, inode, NULL, verdict, need);
 		return 0;
+	}
 	err = gate_visible(verdict) ? EACCES : ENOENT;
 	gate_refused(fs, view, op, inode, NULL, verdict, need, err);
 	return -err;
-}
-
-int gate_need_name(struct af_fs *fs, const struct gate_view *view, struct gate_op op,
-	struct af_inode *dir, const char *name, bool is_dir)
-{
-	struct af_step step;
-	int err = gate_step(fs, view, dir, name, &step);
-	const struct af_verdict *verdict = is_dir ? &step.dir : &step.file;
-
-	if (err)
-		return err;
-	if (verdict->level >= AF_WRITE)
-		return 0;
-	gate_refused(fs, view, op, dir, name, verdict, AF_WRITE, EACCES);
-	return -EACCES;
 }
 
 int gate_need_create(
@@ -240,8 +243,10 @@ int gate_need_create(
 
 	if (err)
 		return err;
-	if (verdict.flags & AF_V_MAY_CREATE)
+	if (verdict.flags & AF_V_MAY_CREATE) {
+		gate_granted(fs, view, op, dir, NULL, &verdict, AF_WRITE);
 		return 0;
+	}
 	gate_refused(fs, view, op, dir, NULL, &verdict, AF_WRITE, EACCES);
 	return -EACCES;
 }

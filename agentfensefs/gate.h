@@ -70,9 +70,6 @@ void gate_remember(struct af_fs *fs, const struct gate_view *view, struct af_ino
  */
 int gate_need(struct af_fs *fs, const struct gate_view *view, struct gate_op op,
 	struct af_inode *inode, enum af_level need, struct af_verdict *verdict);
-/* write on the name `name` in dir, as a directory or as anything else; refusals are -EACCES. */
-int gate_need_name(struct af_fs *fs, const struct gate_view *view, struct gate_op op,
-	struct af_inode *dir, const char *name, bool is_dir);
 /* That something could be created in dir. */
 int gate_need_create(
 	struct af_fs *fs, const struct gate_view *view, struct gate_op op, struct af_inode *dir);
@@ -84,5 +81,10 @@ void gate_hidden(struct af_fs *fs, const struct gate_view *view, struct gate_op 
 void gate_refused(struct af_fs *fs, const struct gate_view *view, struct gate_op op,
 	struct af_inode *inode, const char *name, const struct af_verdict *verdict,
 	enum af_level need, int err);
+
+/* Tells the audit of what was granted, if it wants to know (audit_all). */
+void gate_granted(struct af_fs *fs, const struct gate_view *view, struct gate_op op,
+	struct af_inode *inode, const char *name, const struct af_verdict *verdict,
+	enum af_level need);
 
 #endif

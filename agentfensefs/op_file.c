@@ -165,6 +165,7 @@ static int create(
 		gate_refused(op->fs, &op->view, what, op->inode, name, &step.file, AF_WRITE, err);
 		return -err;
 	}
+	gate_granted(op->fs, &op->view, what, op->inode, name, &step.file, AF_WRITE);
 	kcache_touched(op->inode);
 	err = cred_become(op->fs, op->req);
 	if (!err)

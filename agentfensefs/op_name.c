@@ -58,6 +58,13 @@ static int refuse(struct name_ctx *ctx, const char *what, const struct af_verdic
 	return -err;
 }
 
+static void grant(struct name_ctx *ctx, const char *what, const struct af_verdict *verdict)
+{
+	struct gate_op op = {ctx->op.req, what};
+
+	gate_granted(ctx->op.fs, &ctx->op.view, op, ctx->op.inode, ctx->name, verdict, AF_WRITE);
+}
+
 static int name_dirfd(struct name_ctx *ctx)
 {
 	int err = dirfd_get(ctx->op.fs, ctx->op.inode, &ctx->dirfd);
@@ -74,6 +81,7 @@ static int may_make(struct name_ctx *ctx, const char *what, bool is_dir)
 
 	if (verdict->level < AF_WRITE)
 		return refuse(ctx, what, verdict, EACCES);
+	grant(ctx, what, verdict);
 	err = name_dirfd(ctx);
 	return err ? err : cred_become(ctx->op.fs, ctx->op.req);
 }
@@ -151,6 +159,7 @@ static int may_link(struct name_ctx *ctx, struct af_inode *old)
 		return refuse(ctx, "link", &ctx->step.file, EACCES);
 	if (verdict.level < AF_WRITE)
 		return refuse(ctx, "link", &verdict, verdict.level >= AF_READ ? EXDEV : EACCES);
+	grant(ctx, "link", &verdict);
 	return name_dirfd(ctx);
 }
 
@@ -241,6 +250,7 @@ static int remove_name(struct name_ctx *ctx, const char *what, bool is_dir)
 
 	if (verdict->level < AF_WRITE)
 		return refuse(ctx, what, verdict, gate_visible(verdict) ? EACCES : ENOENT);
+	grant(ctx, what, verdict);
 	err = name_dirfd(ctx);
 	if (err)
 		return err;

@@ -39,8 +39,11 @@ static int need_write(struct rename *rn, const struct side *side, mode_t type)
 	struct gate_op what = {rn->op.req, "rename"};
 	const struct af_verdict *verdict = verdict_as(side, type);
 
-	if (verdict->level >= AF_WRITE)
+	if (verdict->level >= AF_WRITE) {
+		gate_granted(
+			rn->op.fs, &rn->op.view, what, side->dir, side->name, verdict, AF_WRITE);
 		return 0;
+	}
 	gate_refused(
 		rn->op.fs, &rn->op.view, what, side->dir, side->name, verdict, AF_WRITE, EACCES);
 	return -EACCES;
