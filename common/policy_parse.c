@@ -2,6 +2,9 @@
  * Policy files -> rules. libConfuse reads them; this file gives its calls their meaning.
  *
  * libConfuse hands callbacks no pointer of ours, and its lexer is global: both are under one mutex.
+ * The lexer does not survive another parse inside a callback (cfg_free() of a root destroys it), so
+ * an include is only noted there; the file is read when the one that includes it has been, and its
+ * rules go to where it was included.
  */
 #include "policy_internal.h"
 
@@ -17,6 +20,14 @@
 
 #define MAX_INCLUDES 16
 
+/* What must happen in its place between the patterns of a file: an include, or a default. */
+struct event {
+	size_t before;     /* how many of the file's own patterns come before it */
+	char *include;     /* a file or preset as written; owned; NULL: a default */
+	unsigned int line; /* of the include */
+	enum af_level level;
+};
+
 /* A file being read, and those that include it. */
 struct parse {
 	const struct parse *by; /* the includer, or NULL */
@@ -27,13 +38,14 @@ struct parse {
 	unsigned int depth;
 	struct policy_text text;
 	size_t next_arg; /* of text.arg_lines */
-	int rc;          /* the first error: -ENOMEM is not -EINVAL */
+	size_t first;    /* of rules' patterns: where this file's own begin */
+	struct event *events;
+	size_t event_count, event_room;
+	int rc; /* the first error: -ENOMEM is not -EINVAL */
 };
 
 static pthread_mutex_t parse_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct parse *current; /* under parse_lock */
-
-static int parse_file(struct parse *p, const char *path);
 
 /* libConfuse wants -1; the file's own result is kept. */
 static int fail(int rc)
@@ -97,6 +109,20 @@ static int on_level(cfg_t *cfg, cfg_opt_t *opt, int argc, const char **argv)
 	return 0;
 }
 
+/* Notes event as of now; takes event.include over. */
+static int add_event(struct event event)
+{
+	event.before = current->rules->count - current->first;
+	if (glob_grow((void **)&current->events, &current->event_room, current->event_count,
+		    sizeof(*current->events))) {
+		current->events[current->event_count++] = event;
+		return 0;
+	}
+	free(event.include);
+	log_error("%s: %s", current->name, strerror(ENOMEM));
+	return fail(-ENOMEM);
+}
+
 /* default = LEVEL */
 static int on_default(cfg_t *cfg, cfg_opt_t *opt)
 {
@@ -105,9 +131,7 @@ static int on_default(cfg_t *cfg, cfg_opt_t *opt)
 
 	if (!text || level_parse(text, &level) < 0)
 		return refuse(cfg, text, "not a level: none, view, read or write");
-	if (!current->rules->level_forced)
-		current->rules->level = level;
-	return 0;
+	return add_event((struct event){.level = level});
 }
 
 static int on_priority(cfg_t *cfg, cfg_opt_t *opt)
@@ -141,62 +165,17 @@ static int on_group(cfg_t *cfg, cfg_opt_t *opt)
 	return 0;
 }
 
-/* name in the directory of the file at hand. Newly allocated, or NULL. */
-static char *beside(const char *name)
-{
-	const char *slash = strrchr(current->name, '/');
-	char *path = NULL;
-
-	if (name[0] == '/' || !slash)
-		return strdup(name);
-	if (asprintf(&path, "%.*s/%s", (int)(slash - current->name), current->name, name) < 0)
-		return NULL;
-	return path;
-}
-
-/*
- * A preset's name, which has no dot or slash; else a file, relative to the one that includes it;
- * else, where there is no such file, NAME.conf of a preset.
- */
-static char *include_path(const char *name)
-{
-	af_autofree char *path = preset_find(name);
-	af_autofree char *stem = NULL;
-	size_t len = strlen(name);
-
-	if (path)
-		return af_steal(&path);
-	path = beside(name);
-	if (!path || faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0 || len < 6 ||
-		strcmp(name + len - 5, ".conf") != 0)
-		return af_steal(&path);
-	stem = strndup(name, len - 5);
-	if (stem) {
-		char *preset = preset_find(stem);
-
-		if (preset)
-			return preset;
-	}
-	return af_steal(&path);
-}
-
 static int on_include(cfg_t *cfg, cfg_opt_t *opt, int argc, const char **argv)
 {
-	struct parse *outer = current;
-	struct parse p = {.by = outer, .rules = outer->rules, .depth = outer->depth + 1};
-	af_autofree char *path = NULL;
-	int rc;
+	struct event event = {.line = arg_line(cfg, 0)};
 
 	if (argc != 1 || argv[0][0] == '\0')
 		return refuse(cfg, opt->name, "takes one file or preset");
-	outer->next_arg++;
-	if (p.depth > MAX_INCLUDES)
-		return refuse(cfg, argv[0], "includes are nested too deeply");
-	path = include_path(argv[0]);
-	rc = path ? parse_file(&p, path) : -ENOMEM;
-	if (rc)
-		log_error("%s:%d: include: %s: not read", outer->name, cfg->line, argv[0]);
-	return rc ? fail(rc) : 0;
+	current->next_arg++;
+	event.include = strdup(argv[0]);
+	if (!event.include)
+		return fail(-ENOMEM);
+	return add_event(event);
 }
 
 static int on_nested_include(cfg_t *cfg, cfg_opt_t *opt, int argc, const char **argv)
@@ -244,6 +223,45 @@ static int parse_text(struct parse *p)
 	return rc;
 }
 
+/* name in the directory of the file p. Newly allocated, or NULL. */
+static char *beside(const struct parse *p, const char *name)
+{
+	const char *slash = strrchr(p->name, '/');
+	char *path = NULL;
+
+	if (name[0] == '/' || !slash)
+		return strdup(name);
+	if (asprintf(&path, "%.*s/%s", (int)(slash - p->name), p->name, name) < 0)
+		return NULL;
+	return path;
+}
+
+/*
+ * A preset's name, which has no dot or slash; else a file, relative to the one that includes it;
+ * else, where there is no such file, NAME.conf of a preset.
+ */
+static char *include_path(const struct parse *p, const char *name)
+{
+	af_autofree char *path = preset_find(name);
+	af_autofree char *stem = NULL;
+	size_t len = strlen(name);
+
+	if (path)
+		return af_steal(&path);
+	path = beside(p, name);
+	if (!path || faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0 || len < 6 ||
+		strcmp(name + len - 5, ".conf") != 0)
+		return af_steal(&path);
+	stem = strndup(name, len - 5);
+	if (stem) {
+		char *preset = preset_find(stem);
+
+		if (preset)
+			return preset;
+	}
+	return af_steal(&path);
+}
+
 static bool is_loop(const struct parse *p)
 {
 	for (const struct parse *outer = p->by; outer; outer = outer->by)
@@ -267,15 +285,76 @@ static int read_text(struct parse *p, int fd)
 	return policy_text_read(&p->text, fd, p->name);
 }
 
+static int parse_file(struct parse *p, const char *path);
+
+static int include(const struct parse *p, const struct event *event)
+{
+	struct parse inner = {.by = p, .rules = p->rules, .depth = p->depth + 1};
+	af_autofree char *path = include_path(p, event->include);
+	int rc;
+
+	if (inner.depth > MAX_INCLUDES)
+		return rules_refuse(
+			p->name, event->line, event->include, "includes are nested too deeply");
+	rc = path ? parse_file(&inner, path) : -ENOMEM;
+	if (rc)
+		log_error("%s:%u: include: %s: not read", p->name, event->line, event->include);
+	return rc;
+}
+
+/* Appends patterns from..to of own to the rules. */
+static int append(struct af_rules *rules, const struct pattern *own, size_t from, size_t to)
+{
+	for (size_t i = from; i < to; i++) {
+		if (!glob_grow((void **)&rules->patterns, &rules->room, rules->count,
+			    sizeof(*rules->patterns)))
+			return -ENOMEM;
+		rules->patterns[rules->count++] = own[i];
+	}
+	return 0;
+}
+
+/* Does what was noted, each in its place between the file's own patterns. */
+static int do_events(struct parse *p)
+{
+	struct af_rules *rules = p->rules;
+	size_t count = rules->count - p->first, done = 0;
+	af_autofree struct pattern *own = calloc(count + 1, sizeof(*own));
+	int rc = own ? 0 : -ENOMEM;
+
+	if (own && count)
+		memcpy(own, rules->patterns + p->first, count * sizeof(*own));
+	rules->count = p->first;
+	for (size_t i = 0; i < p->event_count && !rc; i++) {
+		const struct event *event = &p->events[i];
+
+		rc = append(rules, own, done, event->before);
+		done = event->before;
+		if (!rc && event->include)
+			rc = include(p, event);
+		else if (!rules->level_forced)
+			rules->level = event->level;
+	}
+	return rc ? rc : append(rules, own, done, count);
+}
+
+static void parse_fini(struct parse *p)
+{
+	for (size_t i = 0; i < p->event_count; i++)
+		free(p->events[i].include);
+	free(p->events);
+	policy_text_fini(&p->text);
+}
+
 /* Under parse_lock. p->by, rules and depth are set. */
 static int parse_file(struct parse *p, const char *path)
 {
 	/* Opening a FIFO must not wait for a writer. */
 	af_autoclose int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	struct parse *outer = current;
 	int rc = fd < 0 ? -errno : 0;
 
 	p->name = pool_add(&p->rules->pool, path, strlen(path));
+	p->first = p->rules->count;
 	if (rc || !p->name) {
 		log_error("%s: %s", path, strerror(rc ? -rc : ENOMEM));
 		return rc ? rc : -ENOMEM;
@@ -284,9 +363,11 @@ static int parse_file(struct parse *p, const char *path)
 	if (!rc) {
 		current = p;
 		rc = parse_text(p);
-		current = outer;
+		current = NULL;
 	}
-	policy_text_fini(&p->text);
+	if (!rc && p->event_count)
+		rc = do_events(p);
+	parse_fini(p);
 	return rc;
 }
 
