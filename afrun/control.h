@@ -1,0 +1,75 @@
+/*
+ * The words between the supervisor outside and our first process inside (inside.c): small messages
+ * over a SOCK_SEQPACKET pair, descriptors beside them. Both ends are the same program, so there are
+ * no versions. Its end of file is a message too: the other side is gone.
+ */
+#ifndef AF_CONTROL_H
+#define AF_CONTROL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/ioctl.h>
+#include <sys/types.h>
+#include <termios.h>
+
+enum af_control_kind {
+	/* to the inside */
+	AF_CONTROL_LAUNCH, /* value: enum af_launch_flag; descriptors: see struct af_launch */
+	AF_CONTROL_SIGNAL, /* value: signal; to: whom */
+	/* from the inside */
+	AF_CONTROL_READY,    /* the sandbox stands; LAUNCH may come */
+	AF_CONTROL_TERMINAL, /* one descriptor: the master of the command's terminal */
+	AF_CONTROL_STARTED,  /* the command runs */
+	AF_CONTROL_FAILED,   /* value: errno; to: enum af_launch_stage */
+	AF_CONTROL_STOPPED,  /* value: signal */
+	AF_CONTROL_EXITED,   /* value: status as wait(2) gives it */
+};
+
+enum af_signal_to { AF_TO_COMMAND, AF_TO_GROUP, AF_TO_ALL };
+
+enum af_launch_flag {
+	AF_LAUNCH_PTY = 1,     /* 0 is a terminal of its own, ... */
+	AF_LAUNCH_PTY_OUT = 2, /* ... 1 too */
+	AF_LAUNCH_PTY_ERR = 4, /* ... 2 too */
+	AF_LAUNCH_NO_IN = 8,   /* 0 is closed, as it was for the caller; descriptor absent */
+	AF_LAUNCH_NO_OUT = 16,
+	AF_LAUNCH_NO_ERR = 32,
+};
+
+enum af_launch_stage { AF_STAGE_SETUP, AF_STAGE_WORKDIR, AF_STAGE_EXEC };
+
+struct af_control {
+	int32_t kind; /* enum af_control_kind */
+	int32_t value;
+	int32_t to;
+	struct winsize size;  /* LAUNCH with AF_LAUNCH_PTY: of the command's terminal */
+	struct termios modes; /* the same */
+};
+
+#define AF_CONTROL_FDS 4
+
+/* Sends one message with count descriptors (borrowed). Returns 0 or -errno; never raises SIGPIPE. */
+int control_send(int fd, const struct af_control *message, const int *fds, int count);
+
+/*
+ * Receives one message; fds (room for AF_CONTROL_FDS) gets its descriptors, owned by the caller, and
+ * *count how many. Returns 1, 0 at the end (the other side is gone), or -errno (-EBADMSG: not one of
+ * ours).
+ */
+int control_recv(int fd, struct af_control *message, int *fds, int *count);
+
+/*
+ * The command in a descriptor: its directory, arguments and environment, so that none of them ever
+ * is in an argument vector of ours. control_write_command returns a descriptor or -errno; the
+ * strings that control_read_command gives are newly allocated and stay until exec.
+ */
+struct af_command {
+	char *cwd;
+	char **argv;
+	char **envp;
+};
+
+int control_write_command(const char *cwd, char *const *argv, char *const *envp);
+int control_read_command(int fd, struct af_command *command);
+
+#endif

@@ -1,0 +1,291 @@
+/*
+ * The mounted view. See fsmount.h.
+ *
+ *     root           a mount namespace; the mount is allow_other, and the sandbox's user reaches it
+ *     anybody else   a user namespace in which the caller is 0, and a mount namespace of it: the
+ *                    kernel lets its root mount FUSE, no setuid helper needed. The caller's ids
+ *                    outside stay what the kernel checks
+ *     where neither  fusermount3 and a directory that only the caller can enter
+ *
+ * In the namespace a small tmpfs covers the directory where the kernel lists FUSE connections: it
+ * exists wherever FUSE does, and nobody in there needs what it hides.
+ */
+#include "fsmount.h"
+
+#include "cleanup.h"
+#include "log.h"
+#include "path.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#define READY_TIMEOUT_MS 20000
+#define END_TIMEOUT_MS 5000
+
+struct mount_setup {
+	const char *place; /* NULL: not private */
+	bool userns;
+	uid_t uid;
+	gid_t gid;
+	pid_t parent;
+};
+
+static bool is_below(const char *path, const char *dir)
+{
+	size_t len = strlen(dir);
+
+	return strncmp(path, dir, len) == 0 && (path[len] == '/' || path[len] == '\0');
+}
+
+const char *fsmount_place(const struct af_plan *plan)
+{
+	static const char *const places[] = {"/sys/fs/fuse/connections", "/mnt", "/media", "/srv"};
+
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		bool used = is_below(plan->source, places[i]) || access(places[i], F_OK) < 0;
+
+		for (size_t k = 0; k < plan->rootfs.count && !used; k++) {
+			const struct af_place *place = &plan->rootfs.places[k];
+
+			used = place->src && is_below(place->src, places[i]);
+		}
+		if (!used)
+			return places[i];
+	}
+	return NULL;
+}
+
+static int write_text(const char *path, const char *text)
+{
+	af_autoclose int fd = open(path, O_WRONLY | O_CLOEXEC);
+	size_t len = strlen(text);
+
+	if (fd < 0)
+		return -errno;
+	return write(fd, text, len) == (ssize_t)len ? 0 : -errno;
+}
+
+/* Become root of a user namespace whose only ids are the caller's. */
+static int map_ids(uid_t uid, gid_t gid)
+{
+	char line[32];
+	int err = write_text("/proc/self/setgroups", "deny");
+
+	snprintf(line, sizeof(line), "0 %u 1", uid);
+	if (!err)
+		err = write_text("/proc/self/uid_map", line);
+	snprintf(line, sizeof(line), "0 %u 1", gid);
+	if (!err)
+		err = write_text("/proc/self/gid_map", line);
+	return err;
+}
+
+static int make_place(const char *place)
+{
+	char view[64];
+
+	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
+		return -errno;
+	if (mount("tmpfs", place, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
+		    "mode=0755,size=64k,nr_inodes=8") < 0)
+		return -errno;
+	snprintf(view, sizeof(view), "%s/view", place);
+	return mkdir(view, 0755) < 0 ? -errno : 0;
+}
+
+static int quiet_descriptors(void)
+{
+	af_autoclose int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	return null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 ? -errno : 0;
+}
+
+/* In the daemon's process, before it is the daemon. */
+static int set_up(void *arg)
+{
+	const struct mount_setup *setup = arg;
+	int err = 0;
+
+	if (setup->place) {
+		if (unshare(CLONE_NEWNS | (setup->userns ? CLONE_NEWUSER : 0)) < 0)
+			return -errno;
+		err = setup->userns ? map_ids(setup->uid, setup->gid) : 0;
+		if (!err)
+			err = make_place(setup->place);
+	}
+	umask(022);
+	if (!err)
+		err = quiet_descriptors();
+	/* A session of its own: what is typed at the caller's terminal is not for the daemon. */
+	setsid();
+	/* After unshare(2), which clears it. TERM, so that it unmounts where that is up to it. */
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	if (!err && getppid() != setup->parent)
+		err = -ESRCH;
+	return err;
+}
+
+/* Runs the daemon, in a namespace where setup says so. Returns 0, -errno. */
+static int start_daemon(struct af_fsmount *mount, const struct af_plan *plan, int source_fd,
+	int audit_fd, struct mount_setup *setup, bool *in_setup)
+{
+	af_autofree char *program = path_find_program("agentfensefs");
+	struct af_words argv = {0};
+	char source[32];
+	int ends[2], err;
+
+	*in_setup = false;
+	if (!program || pipe2(ends, O_CLOEXEC) < 0)
+		return -errno;
+	snprintf(source, sizeof(source), "/proc/self/fd/%d", source_fd);
+	plan_fs_argv(plan, &argv, program, source, mount->view, ends[1], audit_fd);
+	if (!mount->private)
+		words_add_all(&argv, (const char *const[]){"-o", "auto_unmount", NULL});
+	err = words_error(&argv);
+	if (!err) {
+		struct af_spawn spawn = {
+			.argv = argv.items,
+			.envp = environ,
+			.keep = (const int[]){source_fd, audit_fd, ends[1]},
+			.keep_count = 3,
+			.setup = set_up,
+			.arg = setup,
+		};
+
+		err = spawn_start(&spawn, &mount->daemon, in_setup);
+	}
+	close(ends[1]);
+	mount->ready = ends[0];
+	words_fini(&argv);
+	return err;
+}
+
+static int start_private(
+	struct af_fsmount *mount, const struct af_plan *plan, int source_fd, int audit_fd)
+{
+	struct mount_setup setup = {
+		.place = fsmount_place(plan),
+		.userns = geteuid() != 0,
+		.uid = geteuid(),
+		.gid = getegid(),
+		.parent = getpid(),
+	};
+	bool in_setup;
+	int err;
+
+	if (!setup.place)
+		return -ENOENT;
+	if (asprintf(&mount->view, "%s/view", setup.place) < 0) {
+		mount->view = NULL;
+		return -ENOMEM;
+	}
+	mount->private = true;
+	mount->userns = setup.userns;
+	err = start_daemon(mount, plan, source_fd, audit_fd, &setup, &in_setup);
+	if (err && !in_setup) {
+		log_error("agentfensefs: cannot be run: %s", strerror(-err));
+		return -ECANCELED;
+	}
+	return err;
+}
+
+static int start_shared(
+	struct af_fsmount *mount, const struct af_plan *plan, int source_fd, int audit_fd)
+{
+	struct mount_setup setup = {.parent = getpid()};
+	const char *base = getenv("XDG_RUNTIME_DIR");
+	bool in_setup;
+
+	*mount = AF_FSMOUNT_NONE;
+	if (asprintf(&mount->dir, "%s/afrun.XXXXXX", base ? base : "/tmp") < 0) {
+		mount->dir = NULL;
+		return -ENOMEM;
+	}
+	if (!mkdtemp(mount->dir)) {
+		free(af_steal(&mount->dir));
+		return -errno;
+	}
+	mount->view = strdup(mount->dir);
+	if (!mount->view)
+		return -ENOMEM;
+	return start_daemon(mount, plan, source_fd, audit_fd, &setup, &in_setup);
+}
+
+int fsmount_start(struct af_fsmount *mount, const struct af_plan *plan, int source_fd, int audit_fd)
+{
+	int err;
+
+	*mount = AF_FSMOUNT_NONE;
+	err = start_private(mount, plan, source_fd, audit_fd);
+	if (err && err != -ECANCELED && mount->userns) {
+		log_info("mount: no private namespace (%s): fusermount3 is used", strerror(-err));
+		fsmount_end(mount);
+		err = start_shared(mount, plan, source_fd, audit_fd);
+	}
+	if (err && err != -ECANCELED)
+		log_error("mount: %s: %s", plan->source, strerror(-err));
+	return err;
+}
+
+int fsmount_wait(struct af_fsmount *mount)
+{
+	struct pollfd polls[] = {{.fd = mount->ready, .events = POLLIN},
+		{.fd = mount->daemon.pidfd, .events = POLLIN}};
+	int got;
+
+	do
+		got = poll(polls, 2, READY_TIMEOUT_MS);
+	while (got < 0 && errno == EINTR);
+	if (got > 0 && polls[0].revents & POLLIN)
+		return 0;
+	if (got == 0) {
+		log_error(
+			"mount: no answer from agentfensefs within %d s", READY_TIMEOUT_MS / 1000);
+		return -ETIMEDOUT;
+	}
+	/* The daemon has said why. */
+	log_error("mount: agentfensefs failed to start; nothing was run");
+	return -EIO;
+}
+
+int fsmount_enter(const struct af_fsmount *mount)
+{
+	if (!mount->private)
+		return 0;
+	if (setns(mount->daemon.pidfd, CLONE_NEWNS | (mount->userns ? CLONE_NEWUSER : 0)) < 0)
+		return -errno;
+	return 0;
+}
+
+static void end_daemon(struct af_child *daemon)
+{
+	if (daemon->pid < 0)
+		return;
+	kill(daemon->pid, SIGTERM);
+	if (spawn_wait(daemon, END_TIMEOUT_MS) != 1) {
+		log_warn("mount: agentfensefs did not end within %d s: killed",
+			END_TIMEOUT_MS / 1000);
+		kill(daemon->pid, SIGKILL);
+	}
+	while (waitpid(daemon->pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	close(daemon->pidfd);
+}
+
+void fsmount_end(struct af_fsmount *mount)
+{
+	end_daemon(&mount->daemon);
+	if (mount->ready >= 0)
+		close(mount->ready);
+	if (mount->dir && rmdir(mount->dir) < 0)
+		log_warn("mount: %s: %s", mount->dir, strerror(errno));
+	free(mount->dir);
+	free(mount->view);
+	*mount = AF_FSMOUNT_NONE;
+}

@@ -1,0 +1,41 @@
+/*
+ * The mounted view: agentfensefs in a mount namespace of its own, so that nobody else sees the mount
+ * and the kernel takes it away with its last process, whatever is killed.
+ */
+#ifndef AF_FSMOUNT_H
+#define AF_FSMOUNT_H
+
+#include "plan.h"
+#include "spawn.h"
+
+struct af_fsmount {
+	struct af_child daemon;
+	bool private; /* in a mount namespace of its own ... */
+	bool userns;  /* ... that belongs to a user namespace of its own */
+	char *view;   /* the mount point there; owned */
+	char *dir;    /* not private: a directory of ours to take away; owned */
+	int ready;    /* becomes readable when the mount answers */
+};
+
+#define AF_FSMOUNT_NONE ((struct af_fsmount){.daemon = AF_CHILD_NONE, .ready = -1})
+
+/*
+ * Starts the daemon on source_fd (borrowed); audit_fd (-1: none, borrowed) gets its audit lines.
+ * Returns 0 or -errno, reported. The mount is there only after fsmount_wait().
+ */
+int fsmount_start(
+	struct af_fsmount *mount, const struct af_plan *plan, int source_fd, int audit_fd);
+
+/* Waits (bounded) until the mount answers. Returns 0 or -errno, reported. */
+int fsmount_wait(struct af_fsmount *mount);
+
+/* In a child: go where the view is. Returns 0 or -errno. */
+int fsmount_enter(const struct af_fsmount *mount);
+
+/* Ends the daemon and leaves nothing behind. Harmless where nothing was started. */
+void fsmount_end(struct af_fsmount *mount);
+
+/* Where the view would be for this plan: borrowed, static. NULL: there is no place for it. */
+const char *fsmount_place(const struct af_plan *plan);
+
+#endif

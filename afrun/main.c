@@ -1,0 +1,232 @@
+/*
+ * afrun(1): runs a command in a sandbox, on a view of a directory.
+ *
+ * In the order in which things happen:
+ *
+ *     opts.c       command line -> struct af_opts
+ *     facts.c      what the plan depends on: the source, host.c (this machine), identity.c (who)
+ *     plan.c       options and facts -> struct af_plan: everything that will be done; pure, with
+ *                  env.c (the command's environment) and rootfs.c (the sandbox's tree)
+ *     show.c       --dry-run: the plan for people
+ *     main.c       the run in its order, and the exit status
+ *     fsmount.c    the view: agentfensefs in a mount namespace of its own
+ *     filter.c     the system calls that the sandbox does not have
+ *     backend.h    what makes a sandbox of a plan: bwrap.c (pure: the argument vector)
+ *     sandbox.c    the backend's program, started where the view is and as the right user
+ *     control.c    what outside and inside say to each other
+ *     inside.c     inside: the first process; starts the command and never outlives us
+ *     supervise.c  outside: signals, time, and the end, with terminal.c (the caller's terminal)
+ *     refusals.c   what the mount refused
+ *     report.c     --report
+ *     words.c      lists of words, everywhere
+ *
+ * A run is four processes: this one, agentfensefs, the runtime (bwrap) and inside.c's. Each ends when
+ * any other does, and the kernel takes mounts and everything inside away with them.
+ */
+#include "backend.h"
+#include "cleanup.h"
+#include "facts.h"
+#include "filter.h"
+#include "inside.h"
+#include "log.h"
+#include "report.h"
+#include "show.h"
+#include "supervise.h"
+
+#include <bsd/stdlib.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+/*
+ * Nothing that was open is inherited by what we start. Of 0, 1 and 2 the closed ones are filled, so
+ * that no file of ours becomes one; returns which, as bits.
+ */
+static unsigned int settle_descriptors(void)
+{
+	unsigned int closed = 0;
+
+	for (int i = 0; i < 3; i++)
+		if (fcntl(i, F_GETFD) < 0 && open("/dev/null", O_RDWR) == i)
+			closed |= 1U << i;
+	close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
+	return closed;
+}
+
+/* Opens the target of an option; -1 in *fd where it was not given. Returns 0 or -errno, reported. */
+static int open_target(const char *option, const char *target, unsigned int closed_std, int *fd)
+{
+	*fd = -1;
+	if (!target)
+		return 0;
+	*fd = strcmp(target, "-") == 0 && closed_std & 2 ? -EBADF : report_open(target);
+	if (*fd >= 0)
+		return 0;
+	log_error("%s: %s: %s", option, target, strerror(-*fd));
+	return *fd;
+}
+
+/* Everything between the plan and the outcome. Returns 0, or -errno where nothing was run. */
+static int run_plan(struct af_plan *plan, const struct af_backend *backend, int source_fd,
+	struct af_refusals *refusals, const struct af_signals *signals, unsigned int closed_std,
+	struct af_outcome *outcome)
+{
+	struct af_fsmount mount = AF_FSMOUNT_NONE;
+	struct af_sandbox sandbox = AF_SANDBOX_NONE;
+	struct af_run run = {plan, &mount, &sandbox, refusals, signals, closed_std};
+	af_autoclose int filter = -1;
+	int err = fsmount_start(&mount, plan, source_fd, refusals->pipe_write);
+
+	if (refusals->pipe_write >= 0)
+		close(af_steal_fd(&refusals->pipe_write));
+	/* While the daemon starts. */
+	if (!err) {
+		filter = filter_open();
+		err = filter < 0 ? filter : 0;
+		if (err)
+			log_error("filter: %s", strerror(-err));
+	}
+	if (!err)
+		err = fsmount_wait(&mount);
+	if (!err)
+		err = sandbox_start(&sandbox, backend, plan, &mount, filter);
+	if (!err)
+		supervise_run(&run, outcome);
+	else
+		sandbox_end(&sandbox, &outcome->usage);
+	fsmount_end(&mount);
+	/* What lost its parent on the way (a runtime that was killed) is ours to wait for. */
+	while (wait(NULL) > 0)
+		;
+	refusals_read(refusals);
+	return err;
+}
+
+static void tell_refusals(const struct af_opts *opts, const struct af_refusals *refusals)
+{
+	size_t paths = refusals_paths(refusals);
+
+	if (refusals->copy_error)
+		log_error("--audit: %s: %s", opts->audit, strerror(-refusals->copy_error));
+	if (paths == 0 || opts->quiet || opts->audit || !isatty(2))
+		return;
+	log_warn("%zu path%s refused; `afrun ... --audit FILE` shows %s", paths,
+		paths == 1 ? " was" : "s were", paths == 1 ? "it" : "them");
+}
+
+static int write_report(int *fd, const struct af_plan *plan, const struct af_backend *backend,
+	const struct af_outcome *outcome, const struct af_refusals *refusals)
+{
+	FILE *out;
+	int err;
+
+	if (*fd < 0)
+		return 0;
+	out = fdopen(*fd, "w");
+	if (!out)
+		return -errno;
+	*fd = -1;
+	err = report_write(out, plan, backend->name, outcome, refusals);
+	if (fclose(out) != 0 && !err)
+		err = -errno;
+	return err;
+}
+
+/* Runs what was planned, tells, and returns the exit status. */
+static int run_and_tell(
+	struct af_plan *plan, const struct af_gathered *gathered, unsigned int closed_std)
+{
+	const struct af_opts *opts = plan->opts;
+	const struct af_backend *backend = &backend_bwrap;
+	struct af_outcome outcome = {.exit = AF_EXIT_FAILED};
+	struct af_refusals refusals = AF_REFUSALS_NONE;
+	struct af_signals signals = {.fd = -1};
+	af_autoclose int report = -1;
+	int audit = -1;
+	int err = open_target("--report", opts->report, closed_std, &report);
+
+	if (!err)
+		err = open_target("--audit", opts->audit, closed_std, &audit);
+	if (err)
+		return AF_EXIT_FAILED;
+	if (report >= 0 || audit >= 0 || (isatty(2) && !opts->quiet))
+		err = refusals_open(&refusals, audit);
+	if (!err)
+		err = signals_open(&signals);
+	if (err)
+		log_error("start: %s", strerror(-err));
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	if (!err)
+		run_plan(plan, backend, gathered->source_fd, &refusals, &signals, closed_std,
+			&outcome);
+	tell_refusals(opts, &refusals);
+	err = write_report(&report, plan, backend, &outcome, &refusals);
+	if (err)
+		log_error("--report: %s: %s", opts->report, strerror(-err));
+	refusals_close(&refusals);
+	close(signals.fd);
+	return outcome.exit;
+}
+
+static int dry_run(const struct af_plan *plan)
+{
+	const char *place = fsmount_place(plan);
+	af_autofree char *view = NULL;
+	int err;
+
+	if (!place || asprintf(&view, "%s/view", place) < 0) {
+		view = NULL;
+		err = -ENOENT;
+	} else {
+		err = show_plan(stdout, plan, &backend_bwrap, view);
+	}
+	if (err)
+		log_error("--dry-run: %s", strerror(-err));
+	return err ? AF_EXIT_FAILED : 0;
+}
+
+static int run_opts(const struct af_opts *opts, unsigned int closed_std)
+{
+	struct af_gathered gathered;
+	struct af_plan plan = {0};
+	int status = AF_EXIT_FAILED;
+
+	log_set_verbose(opts->verbose);
+	if (facts_gather(&gathered, opts) == 0 && plan_make(&plan, opts, &gathered.facts) == 0)
+		status =
+			opts->dry_run ? dry_run(&plan) : run_and_tell(&plan, &gathered, closed_std);
+	plan_fini(&plan);
+	facts_fini(&gathered);
+	return status;
+}
+
+/* `--inside FD`: this same program as the first process of the sandbox. */
+static int run_inside(const char *text)
+{
+	const char *bad = NULL;
+	int control = (int)strtonum(text, 3, INT_MAX, &bad);
+
+	return bad || getpid() != 1 ? AF_EXIT_FAILED : inside_main(control);
+}
+
+int main(int argc, char **argv)
+{
+	struct af_opts opts;
+	unsigned int closed_std;
+	enum af_opts_result result;
+	int status;
+
+	log_init("afrun");
+	if (argc == 3 && strcmp(argv[1], "--inside") == 0)
+		return run_inside(argv[2]);
+	closed_std = settle_descriptors();
+	result = opts_parse(&opts, argc, argv);
+	if (result == AF_OPTS_RUN)
+		status = run_opts(&opts, closed_std);
+	else
+		status = result == AF_OPTS_DONE && fflush(stdout) == 0 ? 0 : AF_EXIT_FAILED;
+	opts_fini(&opts);
+	return status;
+}

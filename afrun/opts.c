@@ -1,0 +1,329 @@
+/*
+ * The command line as written. See opts.h; it looks at nothing but its arguments.
+ */
+#include "opts.h"
+
+#include "cleanup.h"
+#include "log.h"
+
+#include <bsd/stdlib.h>
+#include <getopt.h>
+#include <math.h>
+#include <string.h>
+
+#ifndef AF_VERSION
+#define AF_VERSION "0.1"
+#endif
+
+enum long_only {
+	OPT_DIRECT = 256,
+	OPT_KILL_AFTER,
+	OPT_BIND,
+	OPT_RO_BIND,
+	OPT_MOUNT_AT,
+	OPT_ENV_FILE,
+	OPT_DRY_RUN,
+	OPT_REPORT,
+	OPT_AUDIT,
+	OPT_VERSION,
+	OPT_LATER, /* in the manual's plan, and not there yet */
+};
+
+static const char short_options[] = "+:C:p:P:r:e:w:n:u:t:c:vqhD:R:m:S:";
+
+static const struct option long_options[] = {
+	{"source", required_argument, NULL, 'C'},
+	{"preset", required_argument, NULL, 'p'},
+	{"policy", required_argument, NULL, 'P'},
+	{"rule", required_argument, NULL, 'r'},
+	{"env", required_argument, NULL, 'e'},
+	{"env-file", required_argument, NULL, OPT_ENV_FILE},
+	{"workdir", required_argument, NULL, 'w'},
+	{"net", required_argument, NULL, 'n'},
+	{"user", required_argument, NULL, 'u'},
+	{"timeout", required_argument, NULL, 't'},
+	{"kill-after", required_argument, NULL, OPT_KILL_AFTER},
+	{"bind", required_argument, NULL, OPT_BIND},
+	{"ro-bind", required_argument, NULL, OPT_RO_BIND},
+	{"mount-at", required_argument, NULL, OPT_MOUNT_AT},
+	{"direct", no_argument, NULL, OPT_DIRECT},
+	{"dry-run", no_argument, NULL, OPT_DRY_RUN},
+	{"report", required_argument, NULL, OPT_REPORT},
+	{"audit", required_argument, NULL, OPT_AUDIT},
+	{"verbose", no_argument, NULL, 'v'},
+	{"quiet", no_argument, NULL, 'q'},
+	{"help", no_argument, NULL, 'h'},
+	{"version", no_argument, NULL, OPT_VERSION},
+	{"runtime", required_argument, NULL, 'R'},
+	{"delta", required_argument, NULL, 'D'},
+	{"memory", required_argument, NULL, 'm'},
+	{"session", required_argument, NULL, 'S'},
+	{"sync", required_argument, NULL, OPT_LATER},
+	{"conflict", required_argument, NULL, OPT_LATER},
+	{"image", required_argument, NULL, OPT_LATER},
+	{"docker", required_argument, NULL, OPT_LATER},
+	{"pids", required_argument, NULL, OPT_LATER},
+	{"cpus", required_argument, NULL, OPT_LATER},
+	{"cpu-shares", required_argument, NULL, OPT_LATER},
+	{"delta-size", required_argument, NULL, OPT_LATER},
+	{"limits", required_argument, NULL, OPT_LATER},
+	{"channel", required_argument, NULL, OPT_LATER},
+	{"start", no_argument, NULL, OPT_LATER},
+	{"status", no_argument, NULL, OPT_LATER},
+	{"stop", no_argument, NULL, OPT_LATER},
+	{"list", no_argument, NULL, OPT_LATER},
+	{"idle", required_argument, NULL, OPT_LATER},
+	{NULL, 0, NULL, 0},
+};
+
+static void print_help(void)
+{
+	fputs("Usage: afrun --direct [OPTION]... [--] COMMAND [ARG]...\n"
+	      "  or:  afrun --direct [OPTION]... -c TEXT\n"
+	      "Run a command in a sandbox, on a view of a directory that a policy decides.\n"
+	      "With neither COMMAND nor -c, sh reads its commands from standard input.\n\n"
+	      "  -C, --source DIR         the directory to show (default: the current one)\n"
+	      "  -p, --preset NAME        a preset policy (default: agent-safe)\n"
+	      "  -P, --policy FILE        a policy file\n"
+	      "  -r, --rule RULE          LEVEL[@PRIORITY]:PATTERN, after all files' rules\n"
+	      "      --direct             write to the source itself\n"
+	      "  -e, --env NAME[=VALUE]   set NAME inside (without VALUE: as it is here)\n"
+	      "      --env-file FILE      the same, a line each\n"
+	      "  -w, --workdir DIR        where the command starts (relative to the view)\n"
+	      "      --mount-at DIR       where the view is (default: /workspace)\n"
+	      "      --ro-bind SRC[:DST]  show another file or directory, read-only\n"
+	      "      --bind SRC[:DST]     the same, writable\n"
+	      "  -n, --net none|host      the network inside (default: none)\n"
+	      "  -u, --user USER          run as USER (only root may ask)\n"
+	      "  -t, --timeout DURATION   end everything inside after that time, exit 124\n"
+	      "      --kill-after DURATION  from SIGTERM to SIGKILL (default: 5s)\n"
+	      "  -c TEXT                  run TEXT with sh\n"
+	      "      --report FILE        JSON of the run; - is stdout, fd:N a descriptor\n"
+	      "      --audit FILE         JSON lines of every refusal\n"
+	      "      --dry-run            print what would be run, and stop\n"
+	      "  -v, --verbose  -q, --quiet  -h, --help  --version\n\n"
+	      "Exit status: the command's own, 128+N for signal N, 124 timed out, 125 afrun\n"
+	      "failed, 126 COMMAND cannot be run, 127 COMMAND not found.\n",
+		stdout);
+}
+
+int opts_duration(const char *text, int64_t *ms)
+{
+	static const char units[] = "smhd";
+	static const double seconds[] = {1, 60, 3600, 86400};
+	char *end;
+	double value;
+	double factor = 1;
+
+	if (text[strspn(text, "0123456789.")] && !strchr(units, text[strspn(text, "0123456789.")]))
+		return -EINVAL;
+	value = strtod(text, &end);
+	if (end == text)
+		return -EINVAL;
+	if (*end) {
+		const char *unit = strchr(units, *end);
+
+		if (!unit || end[1])
+			return -EINVAL;
+		factor = seconds[unit - units];
+	}
+	value = ceil(value * factor * 1000);
+	if (!(value >= 0 && value <= 9e15))
+		return -EINVAL;
+	*ms = (int64_t)value;
+	return 0;
+}
+
+static int add_item(struct af_opts *opts, enum af_item_kind kind, const char *text)
+{
+	struct af_item *more =
+		reallocarray(opts->items, opts->item_count + 1, sizeof(*opts->items));
+
+	if (!more) {
+		log_error("options: %s", strerror(ENOMEM));
+		return -ENOMEM;
+	}
+	opts->items = more;
+	opts->items[opts->item_count++] = (struct af_item){.kind = kind, .text = text};
+	return 0;
+}
+
+static int set_duration(const char *option, const char *text, int64_t *ms)
+{
+	int err = opts_duration(text, ms);
+
+	if (err)
+		log_error("%s: %s: not a duration such as 90, 1.5m or 2h", option, text);
+	return err;
+}
+
+static int set_net(struct af_opts *opts, const char *text)
+{
+	opts->net_host = strcmp(text, "host") == 0;
+	if (opts->net_host || strcmp(text, "none") == 0)
+		return 0;
+	log_error("--net: %s: not one of none, host", text);
+	return -EINVAL;
+}
+
+static int refuse_later(int option, int long_index)
+{
+	const char *name = "";
+
+	for (const struct option *o = long_options; o->name; o++)
+		if (o->val == option && option != OPT_LATER)
+			name = o->name;
+	if (option == OPT_LATER)
+		name = long_options[long_index].name;
+	log_error("--%s: not available yet in this version", name);
+	return -EINVAL;
+}
+
+static int set_repeated(struct af_opts *opts, int option, const char *value)
+{
+	switch (option) {
+	case 'p':
+		return add_item(opts, AF_ITEM_PRESET, value);
+	case 'P':
+		return add_item(opts, AF_ITEM_POLICY, value);
+	case 'r':
+		return add_item(opts, AF_ITEM_RULE, value);
+	case 'e':
+		return add_item(opts, AF_ITEM_ENV, value);
+	case OPT_ENV_FILE:
+		return add_item(opts, AF_ITEM_ENV_FILE, value);
+	case OPT_BIND:
+		return add_item(opts, AF_ITEM_BIND, value);
+	default:
+		return add_item(opts, AF_ITEM_RO_BIND, value);
+	}
+}
+
+static int set_text(struct af_opts *opts, int option, const char *value)
+{
+	switch (option) {
+	case 'C':
+		opts->source = value;
+		return 0;
+	case 'w':
+		opts->workdir = value;
+		return 0;
+	case 'u':
+		opts->user = value;
+		return 0;
+	case 'c':
+		opts->script = value;
+		return 0;
+	case OPT_MOUNT_AT:
+		opts->mount_at = value;
+		return 0;
+	case OPT_REPORT:
+		opts->report = value;
+		return 0;
+	default:
+		opts->audit = value;
+		return 0;
+	}
+}
+
+static int set_option(struct af_opts *opts, int option, const char *value, int long_index)
+{
+	switch (option) {
+	case 'p':
+	case 'P':
+	case 'r':
+	case 'e':
+	case OPT_ENV_FILE:
+	case OPT_BIND:
+	case OPT_RO_BIND:
+		return set_repeated(opts, option, value);
+	case 'C':
+	case 'w':
+	case 'u':
+	case 'c':
+	case OPT_MOUNT_AT:
+	case OPT_REPORT:
+	case OPT_AUDIT:
+		return set_text(opts, option, value);
+	case 'n':
+		return set_net(opts, value);
+	case 't':
+		return set_duration("--timeout", value, &opts->timeout_ms);
+	case OPT_KILL_AFTER:
+		return set_duration("--kill-after", value, &opts->kill_after_ms);
+	case OPT_DIRECT:
+		opts->direct = true;
+		return 0;
+	case OPT_DRY_RUN:
+		opts->dry_run = true;
+		return 0;
+	case 'v':
+		opts->verbose = true;
+		return 0;
+	case 'q':
+		opts->quiet = true;
+		return 0;
+	default:
+		return refuse_later(option, long_index);
+	}
+}
+
+/* getopt's own messages would name argv[0] and not be escaped. */
+static void report_bad_option(int kind, char **argv)
+{
+	const char *word = argv[optind - 1];
+
+	if (kind == ':')
+		log_error("%s: needs a value", word);
+	else if (optopt > 0 && optopt < 256)
+		log_error("-%c: no such option; see afrun --help", optopt);
+	else
+		log_error("%s: no such option, or not used so; see afrun --help", word);
+}
+
+static int check_whole(const struct af_opts *opts)
+{
+	if (opts->script && opts->command[0]) {
+		log_error("-c: %s: a command was given too", opts->command[0]);
+		return -EINVAL;
+	}
+	if (!opts->direct) {
+		log_error(
+			"the delta, which keeps writes apart, is not available yet: use --direct");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+enum af_opts_result opts_parse(struct af_opts *opts, int argc, char **argv)
+{
+	int option, long_index = 0;
+
+	*opts = (struct af_opts){.mount_at = "/workspace", .kill_after_ms = 5000};
+	opterr = 0;
+	optind = 0;
+	while ((option = getopt_long(argc, argv, short_options, long_options, &long_index)) != -1) {
+		if (option == '?' || option == ':') {
+			report_bad_option(option, argv);
+			return AF_OPTS_ERROR;
+		}
+		if (option == 'h') {
+			print_help();
+			return AF_OPTS_DONE;
+		}
+		if (option == OPT_VERSION) {
+			puts("afrun " AF_VERSION);
+			return AF_OPTS_DONE;
+		}
+		if (set_option(opts, option, optarg, long_index))
+			return AF_OPTS_ERROR;
+	}
+	opts->command = argv + optind;
+	return check_whole(opts) ? AF_OPTS_ERROR : AF_OPTS_RUN;
+}
+
+void opts_fini(struct af_opts *opts)
+{
+	free(opts->items);
+	opts->items = NULL;
+}

@@ -1,0 +1,60 @@
+/*
+ * The command line as written: syntax is checked here, meaning is the plan's business.
+ */
+#ifndef AF_OPTS_H
+#define AF_OPTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/* Options that may be repeated, kept in the order in which they were written. */
+enum af_item_kind {
+	AF_ITEM_PRESET,
+	AF_ITEM_POLICY,
+	AF_ITEM_RULE,
+	AF_ITEM_ENV,
+	AF_ITEM_ENV_FILE,
+	AF_ITEM_BIND,
+	AF_ITEM_RO_BIND,
+};
+
+struct af_item {
+	enum af_item_kind kind;
+	const char *text; /* borrowed from argv */
+};
+
+struct af_opts {
+	const char *source;   /* NULL: the current directory */
+	const char *workdir;  /* NULL: the view */
+	const char *mount_at; /* "/workspace" unless set */
+	const char *user;     /* NULL: not given */
+	const char *report;   /* NULL, a path, "-" or "fd:N" */
+	const char *audit;
+	const char *script;    /* -c */
+	char **command;        /* NULL-terminated, empty where none was given; borrowed from argv */
+	struct af_item *items; /* owned */
+	size_t item_count;
+	int64_t timeout_ms;    /* 0: none */
+	int64_t kill_after_ms; /* 0: SIGKILL at once */
+	bool direct;
+	bool net_host;
+	bool dry_run;
+	bool verbose;
+	bool quiet;
+};
+
+enum af_opts_result { AF_OPTS_RUN, AF_OPTS_DONE, AF_OPTS_ERROR };
+
+/* AF_OPTS_DONE: --help or --version was answered. AF_OPTS_ERROR: it was reported. */
+enum af_opts_result opts_parse(struct af_opts *opts, int argc, char **argv);
+void opts_fini(struct af_opts *opts);
+
+/*
+ * A duration as sleep(1) and timeout(1) take it: a decimal number and s, m, h or d (seconds if
+ * none). Anything above zero is at least 1 ms. Returns 0 or -EINVAL.
+ */
+int opts_duration(const char *text, int64_t *ms);
+
+#endif

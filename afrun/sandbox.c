@@ -1,0 +1,141 @@
+/*
+ * Starting the sandbox. See sandbox.h; what the program is told is the backend's business, what runs
+ * inside supervise.c's.
+ */
+#include "sandbox.h"
+
+#include "cleanup.h"
+#include "log.h"
+
+#include <bsd/stdlib.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#define END_TIMEOUT_MS 5000
+
+struct sandbox_setup {
+	const struct af_fsmount *mount;
+	const struct af_identity *identity;
+	pid_t parent;
+};
+
+/* In the runtime's process, before it is the runtime. */
+static int set_up(void *arg)
+{
+	const struct sandbox_setup *setup = arg;
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int err;
+
+	if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0)
+		return -errno;
+	setsid();
+	err = fsmount_enter(setup->mount);
+	if (!err)
+		err = identity_become(setup->identity);
+	if (!err && chdir("/") < 0)
+		err = -errno;
+	/* After the change of user, which clears it. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (!err && getppid() != setup->parent)
+		err = -ESRCH;
+	return err;
+}
+
+/* The descriptors that the runtime inherits: the texts of files, and ours. Newly allocated. */
+static int *list_descriptors(
+	const struct af_rootfs *rootfs, const int *ours, size_t ours_count, size_t *count)
+{
+	int *list = reallocarray(NULL, rootfs->count + ours_count, sizeof(*list));
+
+	*count = 0;
+	for (size_t i = 0; list && i < ours_count; i++)
+		list[(*count)++] = ours[i];
+	for (size_t i = 0; list && i < rootfs->count; i++)
+		if (rootfs->places[i].fd >= 0)
+			list[(*count)++] = rootfs->places[i].fd;
+	return list;
+}
+
+static int spawn_runtime(struct af_sandbox *sandbox, const struct af_plan *plan,
+	const struct af_fsmount *mount, const struct af_words *argv, const int *ours, size_t count)
+{
+	struct sandbox_setup setup = {
+		.mount = mount, .identity = plan->identity, .parent = getpid()};
+	const char *const *environment = (const char *const[]){"PATH=/usr/bin:/bin", NULL};
+	size_t keep_count;
+	af_autofree int *keep = list_descriptors(&plan->rootfs, ours, count, &keep_count);
+	bool in_setup;
+	int err;
+	struct af_spawn spawn = {
+		.argv = argv->items,
+		.keep = keep,
+		.setup = set_up,
+		.arg = &setup,
+	};
+	struct af_words env = {0};
+
+	if (!keep)
+		return -ENOMEM;
+	words_add_all(&env, environment);
+	spawn.envp = env.items;
+	spawn.keep_count = keep_count;
+	err = words_error(&env);
+	if (!err)
+		err = spawn_start(&spawn, &sandbox->runtime, &in_setup);
+	words_fini(&env);
+	if (err && in_setup)
+		log_error("sandbox: cannot enter the view's namespace: %s", strerror(-err));
+	else if (err)
+		log_error("%s: cannot be run: %s", argv->items[0], strerror(-err));
+	return err;
+}
+
+int sandbox_start(struct af_sandbox *sandbox, const struct af_backend *backend,
+	struct af_plan *plan, const struct af_fsmount *mount, int filter_fd)
+{
+	af_autoclose int self = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	af_autoclose int inner = -1;
+	struct af_words argv = {0};
+	char self_path[32], inner_text[16];
+	struct af_backend_input input = {.view = mount->view,
+		.seccomp_fd = filter_fd,
+		.inside = {self_path, "--inside", inner_text, NULL}};
+	int ends[2], err;
+
+	*sandbox = AF_SANDBOX_NONE;
+	err = self < 0 ? -errno : rootfs_open_files(&plan->rootfs);
+	if (!err && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+		err = -errno;
+	if (err) {
+		log_error("sandbox: %s", strerror(-err));
+		return err;
+	}
+	sandbox->control = ends[0];
+	inner = ends[1];
+	snprintf(self_path, sizeof(self_path), "/proc/self/fd/%d", self);
+	snprintf(inner_text, sizeof(inner_text), "%d", inner);
+	err = backend->build(plan, &input, &argv);
+	if (!err)
+		err = spawn_runtime(
+			sandbox, plan, mount, &argv, (const int[]){self, inner, filter_fd}, 3);
+	words_fini(&argv);
+	return err;
+}
+
+void sandbox_end(struct af_sandbox *sandbox, struct rusage *usage)
+{
+	/* Our first process inside ends when this is closed, and with it everything there. */
+	if (sandbox->control >= 0)
+		close(af_steal_fd(&sandbox->control));
+	if (sandbox->runtime.pid < 0)
+		return;
+	if (spawn_wait(&sandbox->runtime, END_TIMEOUT_MS) != 1)
+		kill(sandbox->runtime.pid, SIGKILL);
+	while (wait4(sandbox->runtime.pid, NULL, 0, usage) < 0 && errno == EINTR)
+		;
+	close(sandbox->runtime.pidfd);
+	*sandbox = AF_SANDBOX_NONE;
+}

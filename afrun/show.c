@@ -1,0 +1,86 @@
+/*
+ * --dry-run. See show.h. Values of variables are not shown: they are passed in a descriptor so that
+ * they show nowhere, and a dry run ends up in logs as well.
+ */
+#include "show.h"
+
+#include "cleanup.h"
+#include "path.h"
+
+#include <string.h>
+
+/* Where descriptors would be: the first free ones, in order. */
+enum { SHOWN_READY = 3, SHOWN_FILTER = 4, SHOWN_CONTROL = 5, SHOWN_FILES = 6 };
+
+static int show_mount(FILE *out, const struct af_plan *plan, const char *view)
+{
+	af_autofree char *program = path_find_program("agentfensefs");
+	struct af_words argv = {0};
+	int err;
+
+	if (!program)
+		return -ENOMEM;
+	fprintf(out,
+		"# the view, in a mount namespace%s of its own; it says on %d when it answers\n",
+		plan->identity->as_root ? "" : " (and user namespace)", SHOWN_READY);
+	plan_fs_argv(plan, &argv, program, plan->source, view, SHOWN_READY, -1);
+	err = words_error(&argv);
+	if (!err)
+		words_print(out, argv.items);
+	words_fini(&argv);
+	return err;
+}
+
+static int show_runtime(
+	FILE *out, const struct af_plan *plan, const struct af_backend *backend, const char *view)
+{
+	struct af_backend_input input = {.view = view,
+		.seccomp_fd = SHOWN_FILTER,
+		.inside = {"/proc/self/exe", "--inside", "5"}};
+	struct af_words argv = {0};
+	int err = backend->build(plan, &input, &argv);
+
+	fprintf(out, "# the sandbox, there too, as %u:%u; %d is the system call filter\n",
+		plan->identity->uid, plan->identity->gid, SHOWN_FILTER);
+	for (size_t i = 0; i < plan->rootfs.count; i++)
+		if (rootfs_has_content(&plan->rootfs.places[i]))
+			fprintf(out, "# %d holds %s\n", plan->rootfs.places[i].fd,
+				plan->rootfs.places[i].dst);
+	if (!err)
+		words_print(out, argv.items);
+	words_fini(&argv);
+	return err;
+}
+
+static void show_command(FILE *out, const struct af_plan *plan)
+{
+	fprintf(out, "# inside, in ");
+	words_quote(out, plan->cwd);
+	fprintf(out, ", which it gets on %d, with only these variables:", SHOWN_CONTROL);
+	for (size_t i = 0; i < plan->env.count; i++) {
+		const char *word = plan->env.items[i];
+
+		fprintf(out, " %.*s", (int)strcspn(word, "="), word);
+	}
+	putc('\n', out);
+	words_print(out, plan->argv.items);
+}
+
+/* The plan is the caller's to throw away, so its files may get numbers that are not descriptors. */
+int show_plan(
+	FILE *out, const struct af_plan *plan, const struct af_backend *backend, const char *view)
+{
+	int next = SHOWN_FILES, err;
+
+	for (size_t i = 0; i < plan->rootfs.count; i++)
+		if (rootfs_has_content(&plan->rootfs.places[i]))
+			plan->rootfs.places[i].fd = next++;
+	err = show_mount(out, plan, view);
+	if (!err)
+		err = show_runtime(out, plan, backend, view);
+	if (!err)
+		show_command(out, plan);
+	for (size_t i = 0; i < plan->rootfs.count; i++)
+		plan->rootfs.places[i].fd = -1;
+	return err ? err : fflush(out) ? -EIO : 0;
+}

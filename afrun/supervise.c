@@ -1,0 +1,373 @@
+/*
+ * A run from the command's start to its end. See supervise.h.
+ *
+ *     READY ->           LAUNCH: the command's own descriptors, its arguments and environment
+ *     STARTED, FAILED -> it runs, or why not
+ *     signals ->         SIGNAL: to the command; to its group where the terminal sent it
+ *     STOPPED ->         we stop too, and pass CONT on when we are continued
+ *     time is over ->    SIGNAL: TERM to all; later the control socket is closed, which kills all
+ *     EXITED ->          the status
+ *     end of file ->     nothing is left inside
+ *
+ * One loop over poll(2); it never blocks anywhere else, but in writes to the caller's terminal.
+ */
+#include "supervise.h"
+
+#include "cleanup.h"
+#include "control.h"
+#include "log.h"
+#include "terminal.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#define LAUNCH_TIMEOUT_MS 30000
+#define BACKGROUND_POLL_MS 200
+#define DRAIN_TIMEOUT_MS 2000
+
+struct supervisor {
+	const struct af_run *run;
+	struct af_outcome *outcome;
+	struct af_terminal terminal;
+	int64_t started_ms;
+	int64_t deadline_ms; /* when the next of launch limit, timeout and kill is due; 0: never */
+	bool decided;        /* outcome->exit is final */
+	bool ended;          /* nothing is left inside */
+	bool audit_open;
+};
+
+static const int passed_on[] = {
+	SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGTSTP, SIGCONT, SIGWINCH};
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int signals_open(struct af_signals *signals)
+{
+	struct sigaction action;
+	sigset_t ours;
+
+	sigemptyset(&ours);
+	for (size_t i = 0; i < sizeof(passed_on) / sizeof(passed_on[0]); i++)
+		if (sigaction(passed_on[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN)
+			sigaddset(&ours, passed_on[i]);
+	if (sigprocmask(SIG_BLOCK, &ours, &signals->mask) < 0)
+		return -errno;
+	signals->fd = signalfd(-1, &ours, SFD_CLOEXEC | SFD_NONBLOCK);
+	return signals->fd < 0 ? -errno : 0;
+}
+
+static void decide(struct supervisor *s, int exit)
+{
+	if (s->decided)
+		return;
+	s->outcome->exit = exit;
+	s->decided = true;
+}
+
+/*
+ * Closing the socket ends our first process inside, and the kernel everything else there. What the
+ * command's terminal still holds is copied, for a bounded time.
+ */
+static void end_inside(struct supervisor *s)
+{
+	if (s->run->sandbox->control >= 0)
+		close(af_steal_fd(&s->run->sandbox->control));
+	s->deadline_ms = now_ms() + DRAIN_TIMEOUT_MS;
+	s->ended = true;
+}
+
+static void send_signal(const struct supervisor *s, int number, enum af_signal_to to)
+{
+	struct af_control message = {.kind = AF_CONTROL_SIGNAL, .value = number, .to = (int32_t)to};
+
+	/* Where nobody is there any more, the end is already on its way to us. */
+	if (s->run->sandbox->control >= 0)
+		control_send(s->run->sandbox->control, &message, NULL, 0);
+}
+
+/* From here on the streams are the command's alone: whoever reads them sees their end in time. */
+static void let_go_of_streams(void)
+{
+	af_autoclose int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (null >= 0) {
+		dup2(null, 0);
+		dup2(null, 1);
+	}
+}
+
+static int launch(struct supervisor *s)
+{
+	static const int closed[] = {AF_LAUNCH_NO_IN, AF_LAUNCH_NO_OUT, AF_LAUNCH_NO_ERR};
+	static const int own[] = {AF_LAUNCH_PTY, AF_LAUNCH_PTY_OUT, AF_LAUNCH_PTY_ERR};
+	const struct af_plan *plan = s->run->plan;
+	struct af_control message = {.kind = AF_CONTROL_LAUNCH};
+	af_autoclose int command =
+		control_write_command(plan->cwd, plan->argv.items, plan->env.items);
+	int fds[AF_CONTROL_FDS] = {command}, count = 1, err;
+
+	if (command < 0)
+		return command;
+	terminal_describe(&s->terminal, &message);
+	for (int i = 0; i < 3; i++) {
+		if (s->run->closed_std & 1U << i)
+			message.value |= closed[i];
+		else if (!(message.value & own[i]))
+			fds[count++] = i;
+	}
+	err = control_send(s->run->sandbox->control, &message, fds, count);
+	let_go_of_streams();
+	return err;
+}
+
+static void report_failure(struct supervisor *s, int error, int stage)
+{
+	const struct af_plan *plan = s->run->plan;
+
+	if (stage == AF_STAGE_EXEC) {
+		log_error("%s: %s", plan->argv.items[0], strerror(error));
+		decide(s, error == ENOENT ? AF_EXIT_NOT_FOUND : AF_EXIT_NOT_RUNNABLE);
+	} else if (stage == AF_STAGE_WORKDIR) {
+		log_error("--workdir: %s: %s", plan->cwd, strerror(error));
+		decide(s, AF_EXIT_FAILED);
+	} else {
+		log_error("sandbox: cannot start the command: %s", strerror(error));
+		decide(s, AF_EXIT_FAILED);
+	}
+}
+
+static void command_started(struct supervisor *s)
+{
+	int64_t timeout_ms = s->run->plan->opts->timeout_ms;
+
+	s->outcome->started = true;
+	s->started_ms = now_ms();
+	s->deadline_ms = timeout_ms ? s->started_ms + timeout_ms : 0;
+}
+
+static void command_exited(struct supervisor *s, int status)
+{
+	s->outcome->signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+	decide(s,
+		s->outcome->timed_out         ? AF_EXIT_TIMED_OUT
+			: WIFSIGNALED(status) ? AF_EXIT_SIGNAL + WTERMSIG(status)
+					      : WEXITSTATUS(status));
+}
+
+/* Stops as the command did, so that whoever waits for us (a shell) sees it. */
+static void stop_too(struct supervisor *s)
+{
+	terminal_give_back(&s->terminal);
+	kill(getpid(), SIGSTOP);
+}
+
+/* One message from inside. */
+static void take_message(
+	struct supervisor *s, const struct af_control *message, int *fds, int count)
+{
+	int err;
+
+	switch ((enum af_control_kind)message->kind) {
+	case AF_CONTROL_READY:
+		err = launch(s);
+		if (err)
+			report_failure(s, -err, AF_STAGE_SETUP);
+		break;
+	case AF_CONTROL_TERMINAL:
+		if (count == 1 && s->terminal.tty >= 0)
+			terminal_attach(&s->terminal, af_steal_fd(&fds[0]));
+		break;
+	case AF_CONTROL_STARTED:
+		command_started(s);
+		break;
+	case AF_CONTROL_FAILED:
+		report_failure(s, message->value, message->to);
+		break;
+	case AF_CONTROL_STOPPED:
+		stop_too(s);
+		break;
+	case AF_CONTROL_EXITED:
+		command_exited(s, message->value);
+		break;
+	case AF_CONTROL_LAUNCH:
+	case AF_CONTROL_SIGNAL:
+		break;
+	}
+}
+
+static void read_control(struct supervisor *s)
+{
+	struct af_control message;
+	int fds[AF_CONTROL_FDS] = {-1, -1, -1, -1}, count;
+	int got = control_recv(s->run->sandbox->control, &message, fds, &count);
+
+	if (got > 0)
+		take_message(s, &message, fds, count);
+	for (int i = 0; i < count; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+	if (got > 0)
+		return;
+	if (!s->decided)
+		log_error(s->outcome->started ? "sandbox: it ended before the command did"
+					      : "sandbox: it could not be set up; nothing was run");
+	decide(s, AF_EXIT_FAILED);
+	end_inside(s);
+}
+
+static void take_signal(struct supervisor *s, const struct signalfd_siginfo *info)
+{
+	int number = (int)info->ssi_signo;
+
+	if (number == SIGWINCH) {
+		terminal_resize(&s->terminal);
+		return;
+	}
+	if (number == SIGCONT)
+		terminal_take(&s->terminal);
+	if (s->outcome->started || number == SIGCONT || number == SIGTSTP) {
+		/* What a key of the terminal sends, it sends to all of the foreground. */
+		send_signal(s, number,
+			info->ssi_code == SI_KERNEL || number == SIGCONT ? AF_TO_GROUP
+									 : AF_TO_COMMAND);
+		return;
+	}
+	decide(s, AF_EXIT_SIGNAL + number);
+	end_inside(s);
+}
+
+static void read_signals(struct supervisor *s)
+{
+	struct signalfd_siginfo info;
+
+	while (read(s->run->signals->fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
+		take_signal(s, &info);
+}
+
+static void time_is_over(struct supervisor *s)
+{
+	const struct af_opts *opts = s->run->plan->opts;
+
+	if (s->ended) {
+		/* Its last output should have come by now. */
+		terminal_close(&s->terminal);
+	} else if (!s->outcome->started) {
+		log_error("sandbox: not set up within %d s", LAUNCH_TIMEOUT_MS / 1000);
+		decide(s, AF_EXIT_FAILED);
+		end_inside(s);
+	} else if (!s->outcome->timed_out) {
+		s->outcome->timed_out = true;
+		log_info("timeout: SIGTERM to everything inside");
+		send_signal(s, SIGTERM, AF_TO_ALL);
+		s->deadline_ms = now_ms() + opts->kill_after_ms;
+	} else {
+		log_info("timeout: SIGKILL to everything inside");
+		decide(s, AF_EXIT_TIMED_OUT);
+		end_inside(s);
+	}
+}
+
+static void filesystem_died(struct supervisor *s)
+{
+	log_error("mount: agentfensefs ended while the command ran");
+	decide(s, AF_EXIT_FAILED);
+	end_inside(s);
+}
+
+static int wait_ms(const struct supervisor *s)
+{
+	int64_t left = s->deadline_ms ? s->deadline_ms - now_ms() : -1;
+
+	if (s->deadline_ms && left < 0)
+		left = 0;
+	if (s->terminal.master >= 0 && !s->terminal.foreground &&
+		(left < 0 || left > BACKGROUND_POLL_MS))
+		left = BACKGROUND_POLL_MS;
+	return left > 60000 ? 60000 : (int)left;
+}
+
+enum { POLL_SIGNALS, POLL_CONTROL, POLL_DAEMON, POLL_AUDIT, POLL_TTY, POLL_MASTER, POLL_COUNT };
+
+static void set_polls(const struct supervisor *s, struct pollfd polls[POLL_COUNT])
+{
+	const struct af_run *run = s->run;
+	const struct af_terminal *terminal = &s->terminal;
+	bool typed = terminal_has_input(terminal);
+
+	polls[POLL_SIGNALS] = (struct pollfd){.fd = run->signals->fd, .events = POLLIN};
+	polls[POLL_CONTROL] = (struct pollfd){.fd = run->sandbox->control, .events = POLLIN};
+	polls[POLL_DAEMON] = (struct pollfd){.fd = run->mount->daemon.pidfd, .events = POLLIN};
+	polls[POLL_AUDIT] = (struct pollfd){
+		.fd = s->audit_open ? run->refusals->pipe_read : -1, .events = POLLIN};
+	polls[POLL_TTY] = (struct pollfd){
+		.fd = terminal_wants_input(terminal) ? terminal->tty : -1, .events = POLLIN};
+	polls[POLL_MASTER] = (struct pollfd){
+		.fd = terminal->master, .events = (short)(POLLIN | (typed ? POLLOUT : 0))};
+}
+
+static void take_polls(struct supervisor *s, const struct pollfd polls[POLL_COUNT])
+{
+	if (polls[POLL_AUDIT].revents)
+		s->audit_open = refusals_read(s->run->refusals);
+	if (polls[POLL_TTY].revents)
+		terminal_read_input(&s->terminal);
+	if (polls[POLL_MASTER].revents & POLLOUT)
+		terminal_pass_input(&s->terminal);
+	if (polls[POLL_MASTER].revents & (POLLIN | POLLHUP | POLLERR))
+		terminal_copy_output(&s->terminal);
+	if (polls[POLL_SIGNALS].revents)
+		read_signals(s);
+	if (polls[POLL_CONTROL].revents && !s->ended)
+		read_control(s);
+	if (polls[POLL_DAEMON].revents && !s->ended)
+		filesystem_died(s);
+}
+
+static void serve(struct supervisor *s)
+{
+	struct pollfd polls[POLL_COUNT];
+
+	while (!s->ended || s->terminal.master >= 0) {
+		set_polls(s, polls);
+		if (poll(polls, POLL_COUNT, wait_ms(s)) < 0 && errno != EINTR) {
+			log_error("poll: %s", strerror(errno));
+			decide(s, AF_EXIT_FAILED);
+			end_inside(s);
+			return;
+		}
+		take_polls(s, polls);
+		if (s->deadline_ms && now_ms() >= s->deadline_ms)
+			time_is_over(s);
+		if (s->terminal.master >= 0 && !s->terminal.foreground)
+			terminal_take(&s->terminal);
+	}
+}
+
+void supervise_run(const struct af_run *run, struct af_outcome *outcome)
+{
+	struct supervisor s = {
+		.run = run, .outcome = outcome, .terminal = AF_TERMINAL_NONE, .audit_open = true};
+	int err = run->plan->pty ? terminal_open(&s.terminal) : 0;
+
+	s.started_ms = now_ms();
+	s.deadline_ms = s.started_ms + LAUNCH_TIMEOUT_MS;
+	if (err) {
+		log_error("terminal: %s", strerror(-err));
+		decide(&s, AF_EXIT_FAILED);
+		end_inside(&s);
+	}
+	serve(&s);
+	terminal_close(&s.terminal);
+	sandbox_end(run->sandbox, &outcome->usage);
+	outcome->wall_s = (double)(now_ms() - s.started_ms) / 1000;
+}

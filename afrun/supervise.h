@@ -1,0 +1,61 @@
+/*
+ * A run from the command's start to its end: signals, terminal, time, refusals, and what came of it.
+ */
+#ifndef AF_SUPERVISE_H
+#define AF_SUPERVISE_H
+
+#include "fsmount.h"
+#include "refusals.h"
+#include "sandbox.h"
+
+#include <signal.h>
+#include <stdbool.h>
+#include <sys/resource.h>
+
+/* Exit statuses of our own, as env(1) and timeout(1) have them. */
+enum af_exit {
+	AF_EXIT_TIMED_OUT = 124,
+	AF_EXIT_FAILED = 125,
+	AF_EXIT_NOT_RUNNABLE = 126,
+	AF_EXIT_NOT_FOUND = 127,
+	AF_EXIT_SIGNAL = 128,
+};
+
+struct af_outcome {
+	int exit;     /* what afrun exits with */
+	int signal;   /* that killed the command, or 0 */
+	bool started; /* the command ran */
+	bool timed_out;
+	double wall_s;
+	struct rusage usage; /* of everything inside */
+};
+
+/* Which signals are ours to pass on, and how they were. */
+struct af_signals {
+	int fd;        /* signalfd; owned */
+	sigset_t mask; /* before: the command's */
+};
+
+/*
+ * Blocks the signals that are passed on; those that the caller ignored stay ignored.
+ * Returns 0 or -errno.
+ */
+int signals_open(struct af_signals *signals);
+
+/* What a run is made of. All borrowed. */
+struct af_run {
+	const struct af_plan *plan;
+	struct af_fsmount *mount;
+	struct af_sandbox *sandbox;
+	struct af_refusals *refusals;
+	const struct af_signals *signals;
+	unsigned int closed_std; /* bit i: the caller's descriptor i was closed */
+};
+
+/*
+ * Waits for the sandbox, launches the command and sees it through. On return everything inside is
+ * gone. Where something of ours failed, it was reported and outcome->exit is AF_EXIT_FAILED.
+ */
+void supervise_run(const struct af_run *run, struct af_outcome *outcome);
+
+#endif
