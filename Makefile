@@ -31,7 +31,7 @@ UNIT_COMMON = test_common test_glob test_policy test_policy_property
 UNIT_FS = test_fs
 UNIT_RUN = test_run
 SYS = sys sys_attrs sys_data sys_names
-FIXTURES = fsdiff linux_data linux_names linux_sharing treecmp
+FIXTURES = attack fsdiff linux_data linux_names linux_sharing treecmp
 FUZZERS = fuzz_policy
 FUZZ_SECONDS = 60
 BENCHES = bench_policy
@@ -231,8 +231,14 @@ lint:
 	$(again) -k lint-format lint-tree lint-shell lint-man lint-cppcheck lint-analyzer lint-tidy
 lint-format:
 	clang-format --dry-run -Werror $(C_FILES)
-lint-tree:
+lint-tree: build/compile_flags.txt
 	tests/lint/tree.sh
+print-common:
+	@echo $(COMMON)
+print-lists:
+	@printf '%s\n' $(COMMON:%=common/%.c) $(FS:%=agentfensefs/%.c) $(RUN:%=afrun/%.c) \
+		$(PROGRAMS:%=%/main.c) $(UNITS:%=tests/unit/%.c) $(SYS:%=tests/%.c) tests/reap.c \
+		$(FIXTURES:%=tests/fixtures/%.c) $(FUZZERS:%=tests/fuzz/%.c) $(BENCHES:%=tests/bench/%.c)
 lint-shell:
 	shellcheck -x $(SCRIPTS)
 lint-man:
@@ -306,7 +312,7 @@ help:
 FORCE:
 .PHONY: all $(VARIANTS) objects test-programs deps check check-only unit demo demo-only bench bench-only \
 	fuzz fuzz-only lint lint-format lint-tree lint-shell lint-man lint-cppcheck lint-analyzer \
-	lint-tidy format install uninstall clean distclean help FORCE
+	lint-tidy print-common print-lists format install uninstall clean distclean help FORCE
 .DEFAULT_GOAL := all
 
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
