@@ -52,6 +52,9 @@ static int get_value(struct op_ctx *op, const char *name, char *value, size_t si
 	if (!is_served(name))
 		return -EOPNOTSUPP;
 	err = gate_need(op->fs, &op->view, what, op->inode, read_need(op, name), &verdict);
+	/* The masked mode says all about who may not; ls(1) asks for the ACL of each file. */
+	if (err == -EACCES && is_acl(name))
+		return -ENODATA;
 	if (err && !(op->inode == op->fs->table.root && is_acl(name)))
 		return err;
 	err = pathfd_get(op->fs, op->inode, &path, &st);
