@@ -51,8 +51,10 @@ _agentfensefs()
 	COMPREPLY=("${COMPREPLY[@]#"$cut"}")
 	case $kind in
 	policy | audit | file | source) compopt -o filenames ;;
-	options | rule) compopt -o nospace ;;
+	rule) compopt -o nospace ;;
 	esac 2>/dev/null
+	# A comma or a space may come next.
+	case $before in -o | --options) compopt -o nospace 2>/dev/null ;; esac
 }
 
 complete -F _agentfensefs agentfensefs
