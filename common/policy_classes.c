@@ -37,7 +37,15 @@ static int add_cuts(struct cuts *cuts, uint32_t first, uint32_t last)
 	return rc ? rc : add_cut(cuts, last + 1, -1);
 }
 
-/* Every symbol that an edge names, once: there are many edges for each. */
+/* Notes a symbol that an edge names, once: there are many edges for each. */
+static int cut_character(struct cuts *cuts, uint8_t *seen, uint32_t symbol)
+{
+	if (seen[symbol])
+		return 0;
+	seen[symbol] = 1;
+	return add_cuts(cuts, symbol, symbol);
+}
+
 static int cut_characters(struct cuts *cuts, const struct automaton *a)
 {
 	uint8_t *seen = calloc(1, GLOB_SYMBOLS);
@@ -46,14 +54,10 @@ static int cut_characters(struct cuts *cuts, const struct automaton *a)
 	for (uint32_t i = 0; i < a->edge_count && !rc; i++) {
 		uint32_t kind = a->edges[i].key >> 24, symbol = a->edges[i].key & EDGE_MAX_VALUE;
 
-		if ((kind != EDGE_CHAR && kind != EDGE_FOLD) || seen[symbol])
-			continue;
-		seen[symbol] = 1;
-		rc = add_cuts(cuts, symbol, symbol);
-		if (kind == EDGE_FOLD && !rc && !seen[symbol ^ 0x20]) {
-			seen[symbol ^ 0x20] = 1;
-			rc = add_cuts(cuts, symbol ^ 0x20, symbol ^ 0x20);
-		}
+		if (kind == EDGE_CHAR || kind == EDGE_FOLD)
+			rc = cut_character(cuts, seen, symbol);
+		if (kind == EDGE_FOLD && !rc)
+			rc = cut_character(cuts, seen, symbol ^ 0x20);
 	}
 	free(seen);
 	return rc;
@@ -82,39 +86,54 @@ static int find_cuts(struct cuts *cuts, const struct automaton *a)
 	return rc;
 }
 
-/* Gives first..last a class, in pages of their own where they are not class 0's. */
-static int assign(
-	struct symbol_map *map, uint32_t first, uint32_t last, uint16_t class, uint32_t *pages)
+/* A page of class 0 in place of the shared one, if symbol's is still that. */
+static void own_page(struct symbol_map *map, uint32_t symbol, uint32_t *pages)
 {
-	for (uint32_t symbol = first; symbol <= last; symbol++) {
-		uint16_t *page = &map->page_of[symbol >> 8];
-
-		if (*page == 0) {
-			memset(&map->pages[(size_t)*pages << 8], 0, 256 * sizeof(*map->pages));
-			*page = (uint16_t)(*pages)++;
-		}
-		map->pages[(size_t)*page << 8 | (symbol & 0xff)] = class;
-	}
-	return 0;
+	if (map->page_of[symbol >> 8] == 0)
+		map->page_of[symbol >> 8] = (uint16_t)(*pages)++;
 }
 
-/* How many pages hold something else than class 0, and how many classes there are at most. */
-static size_t count_pages(const struct cuts *cuts, size_t *classes)
+static void fill(struct symbol_map *map, uint32_t page, uint32_t from, uint32_t to, uint16_t class)
 {
-	size_t pages = 2;
+	for (uint32_t i = from; i <= to; i++)
+		map->pages[(size_t)page << 8 | i] = class;
+}
+
+/* Gives first..last a class; all pages that are that class's alone are one. */
+static void assign(
+	struct symbol_map *map, uint32_t first, uint32_t last, uint16_t class, uint32_t *pages)
+{
+	uint32_t whole = 0;
+
+	for (uint32_t page = first >> 8; page <= last >> 8; page++) {
+		uint32_t from = page == first >> 8 ? first & 0xff : 0;
+		uint32_t to = page == last >> 8 ? last & 0xff : 0xff;
+
+		if (from == 0 && to == 0xff) {
+			if (!whole) {
+				whole = (*pages)++;
+				fill(map, whole, 0, 0xff, class);
+			}
+			map->page_of[page] = (uint16_t)whole;
+		} else {
+			own_page(map, page << 8, pages);
+			fill(map, map->page_of[page], from, to, class);
+		}
+	}
+}
+
+/* How many classes and pages there are at most. */
+static void count_classes(const struct cuts *cuts, size_t *classes, size_t *pages)
+{
 	int32_t depth = 0;
 
 	*classes = 1;
 	for (size_t i = 0; i + 1 < cuts->count; i++) {
-		const struct cut *cut = &cuts->list[i];
-
-		depth += cut->depth;
-		if (depth == 0 || cut[1].symbol == cut->symbol)
-			continue;
-		(*classes)++;
-		pages += ((cut[1].symbol - 1) >> 8) - (cut->symbol >> 8) + 1;
+		depth += cuts->list[i].depth;
+		*classes += depth > 0 && cuts->list[i + 1].symbol > cuts->list[i].symbol;
 	}
-	return pages < PAGES + 1 ? pages : PAGES + 1;
+	/* Of an interval two pages can be shared with others, and one is its own. */
+	*pages = (*classes * 2 < PAGES ? *classes * 2 : PAGES) + *classes + 1;
 }
 
 static int assign_all(struct symbol_map *map, const struct cuts *cuts)
@@ -158,7 +177,7 @@ int symbol_map_init(struct symbol_map *map, const struct automaton *automaton)
 	int rc = find_cuts(&cuts, automaton);
 
 	if (!rc) {
-		pages = count_pages(&cuts, &classes);
+		count_classes(&cuts, &classes, &pages);
 		rc = classes > MAX_CLASSES ? -E2BIG : 0;
 	}
 	if (!rc) {

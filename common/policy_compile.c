@@ -241,11 +241,11 @@ static int compile_automaton(const struct af_rules *rules, struct automaton **ou
 }
 
 /* Takes over the caller's reference to the automaton, also when it fails. */
-static int new_policy(struct automaton *automaton, struct af_policy **out)
+static int new_policy(struct automaton *automaton, size_t cache_bytes, struct af_policy **out)
 {
 	static atomic_uint last_serial;
 	struct af_policy *policy = calloc(1, sizeof(*policy));
-	int rc = policy ? cache_init(&policy->cache, automaton, CACHE_BYTES) : -ENOMEM;
+	int rc = policy ? cache_init(&policy->cache, automaton, cache_bytes) : -ENOMEM;
 
 	if (rc) {
 		free(policy);
@@ -261,18 +261,24 @@ static int new_policy(struct automaton *automaton, struct af_policy **out)
 	return 0;
 }
 
-int policy_compile(const struct af_rules *rules, struct af_policy **policy)
+int policy_compile_sized(
+	const struct af_rules *rules, size_t cache_bytes, struct af_policy **policy)
 {
 	struct automaton *automaton = NULL;
 	int rc = compile_automaton(rules, &automaton);
 
 	if (!rc)
-		rc = new_policy(automaton, policy);
+		rc = new_policy(automaton, cache_bytes, policy);
 	if (rc == -E2BIG)
 		log_error("policy: %zu patterns: too large to be decided quickly", rules->count);
 	else if (rc)
 		log_error("policy: cannot compile: %s", strerror(-rc));
 	return rc;
+}
+
+int policy_compile(const struct af_rules *rules, struct af_policy **policy)
+{
+	return policy_compile_sized(rules, CACHE_BYTES, policy);
 }
 
 struct af_policy *policy_renew(struct af_policy *policy)
@@ -281,7 +287,7 @@ struct af_policy *policy_renew(struct af_policy *policy)
 	int rc;
 
 	atomic_fetch_add_explicit(&policy->automaton->refs, 1, memory_order_relaxed);
-	rc = new_policy(policy->automaton, &renewed);
+	rc = new_policy(policy->automaton, policy->cache.size, &renewed);
 	if (rc)
 		errno = -rc;
 	return renewed;

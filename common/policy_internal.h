@@ -302,6 +302,10 @@ struct af_policy {
 	struct cache cache;
 };
 
+/* policy_compile() with another bound than its own on the cache of states. */
+int policy_compile_sized(
+	const struct af_rules *rules, size_t cache_bytes, struct af_policy **policy);
+
 #define CACHE_UNIT 16U
 
 static inline struct state *cache_state(const struct cache *cache, uint32_t id)

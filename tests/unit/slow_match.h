@@ -1,0 +1,338 @@
+/*
+ * The reference: decides a path by trying every pattern on it and on each of its ancestors, straight
+ * from the pattern's text, by recursion. Slow, and written to be obviously right; it shares nothing
+ * with common/glob.c or the automaton but the meaning of a character (utf8.h).
+ */
+#ifndef AF_SLOW_MATCH_H
+#define AF_SLOW_MATCH_H
+
+#include "utf8.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#define SLOW_MAX_PARTS 64
+
+struct slow_text {
+	const char *at;
+	size_t len;
+};
+
+/* ---- one component against one name ----------------------------------------------------------- */
+
+/* A character is its code point, or 0x200000 + the byte where it is none. */
+static uint32_t slow_char(const char *text, size_t len, size_t *bytes)
+{
+	uint32_t code;
+
+	*bytes = utf8_length(text, len, &code);
+	if (*bytes)
+		return code;
+	*bytes = 1;
+	return 0x200000 + (unsigned char)text[0];
+}
+
+static uint32_t slow_other_case(uint32_t c)
+{
+	if (c >= 'a' && c <= 'z')
+		return c - 'a' + 'A';
+	return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c;
+}
+
+static bool slow_named(const char *name, size_t len, uint32_t c)
+{
+	bool upper = c >= 'A' && c <= 'Z', lower = c >= 'a' && c <= 'z';
+	bool digit = c >= '0' && c <= '9', graph = c > ' ' && c < 0x7f;
+
+#define SLOW_IS(text) (len == strlen(text) && memcmp(name, text, len) == 0)
+	if (SLOW_IS("alpha"))
+		return upper || lower;
+	if (SLOW_IS("upper"))
+		return upper;
+	if (SLOW_IS("lower"))
+		return lower;
+	if (SLOW_IS("digit"))
+		return digit;
+	if (SLOW_IS("alnum"))
+		return upper || lower || digit;
+	if (SLOW_IS("xdigit"))
+		return digit || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+	if (SLOW_IS("blank"))
+		return c == ' ' || c == '\t';
+	if (SLOW_IS("space"))
+		return c == ' ' || (c >= '\t' && c <= '\r');
+	if (SLOW_IS("cntrl"))
+		return (c > 0 && c < ' ') || c == 0x7f;
+	if (SLOW_IS("print"))
+		return graph || c == ' ';
+	if (SLOW_IS("graph"))
+		return graph;
+	if (SLOW_IS("punct"))
+		return graph && !upper && !lower && !digit;
+#undef SLOW_IS
+	return false;
+}
+
+/*
+ * The bracket expression that p begins with (after the [): whether c is in it, and its length with
+ * the ]. Only valid ones get here.
+ */
+static bool slow_class(struct slow_text p, uint32_t c, size_t *used)
+{
+	size_t i = 0, bytes;
+	bool negate = p.at[0] == '!' || p.at[0] == '^', in = false;
+
+	i += negate;
+	for (bool first = true; first || p.at[i] != ']'; first = false) {
+		uint32_t low, high;
+
+		if (p.at[i] == '[' && p.at[i + 1] == ':') {
+			const char *end = strstr(p.at + i, ":]");
+
+			in |= slow_named(p.at + i + 2, (size_t)(end - p.at) - i - 2, c);
+			i = (size_t)(end - p.at) + 2;
+			continue;
+		}
+		i += p.at[i] == '\\';
+		low = high = slow_char(p.at + i, p.len - i, &bytes);
+		i += bytes;
+		if (p.at[i] == '-' && p.at[i + 1] != ']') {
+			i++;
+			i += p.at[i] == '\\';
+			high = slow_char(p.at + i, p.len - i, &bytes);
+			i += bytes;
+		}
+		in |= c >= low && c <= high;
+	}
+	*used = i + 1;
+	return in != negate;
+}
+
+static bool slow_in_class(struct slow_text p, uint32_t c, bool nocase, size_t *used)
+{
+	bool negate = p.at[0] == '!' || p.at[0] == '^';
+	bool one = slow_class(p, c, used), other = slow_class(p, slow_other_case(c), used);
+
+	if (!nocase)
+		return one;
+	return negate ? one && other : one || other;
+}
+
+/* The length of the bracket expression after its [. */
+static size_t slow_class_length(struct slow_text p)
+{
+	size_t used;
+
+	slow_class(p, 0, &used);
+	return used;
+}
+
+/* Where the first comma or closing brace of this level is. */
+static size_t slow_alternative(struct slow_text p)
+{
+	unsigned int depth = 0;
+
+	for (size_t i = 0; i < p.len; i++) {
+		if (p.at[i] == '\\') {
+			i++;
+		} else if (p.at[i] == '[') {
+			i += slow_class_length(
+				(struct slow_text){p.at + i + 1, p.len - i - 1});
+		} else if (p.at[i] == '{') {
+			depth++;
+		} else if (p.at[i] == '}') {
+			if (depth == 0)
+				return i;
+			depth--;
+		} else if (p.at[i] == ',' && depth == 0) {
+			return i;
+		}
+	}
+	return p.len;
+}
+
+/* What is still to be matched: texts one after the other, so that braces need no new strings. */
+struct slow_list {
+	struct slow_text text;
+	const struct slow_list *next;
+};
+
+static bool slow_name(const struct slow_list *list, struct slow_text name, bool nocase);
+
+static bool slow_brace(const struct slow_list *list, struct slow_text name, bool nocase)
+{
+	struct slow_text p = {list->text.at + 1, list->text.len - 1};
+	size_t close = 0;
+
+	/* The rest begins after the closing brace of this level. */
+	while (p.at[close += slow_alternative((struct slow_text){p.at + close, p.len - close})] ==
+		',')
+		close++;
+	for (size_t from = 0; from <= close;) {
+		size_t len = slow_alternative((struct slow_text){p.at + from, p.len - from});
+		struct slow_list rest = {{p.at + close + 1, p.len - close - 1}, list->next};
+		struct slow_list one = {{p.at + from, len}, &rest};
+
+		if (slow_name(&one, name, nocase))
+			return true;
+		from += len + 1;
+	}
+	return false;
+}
+
+static bool slow_name(const struct slow_list *list, struct slow_text name, bool nocase)
+{
+	struct slow_text p;
+	uint32_t c = 0, want;
+	size_t bytes = 0, used = 1;
+	struct slow_list rest;
+	bool hit;
+
+	while (list && list->text.len == 0)
+		list = list->next;
+	if (!list)
+		return name.len == 0;
+	p = list->text;
+	rest = (struct slow_list){{p.at + 1, p.len - 1}, list->next};
+	if (p.at[0] == '{')
+		return slow_brace(list, name, nocase);
+	if (p.at[0] == '*') {
+		if (slow_name(&rest, name, nocase))
+			return true;
+		if (name.len == 0)
+			return false;
+		slow_char(name.at, name.len, &bytes);
+		name = (struct slow_text){name.at + bytes, name.len - bytes};
+		return slow_name(list, name, nocase);
+	}
+	if (name.len == 0)
+		return false;
+	c = slow_char(name.at, name.len, &bytes);
+	if (p.at[0] == '?') {
+		hit = true;
+	} else if (p.at[0] == '[') {
+		hit = slow_in_class(
+			(struct slow_text){p.at + 1, p.len - 1}, c, nocase, &used);
+		used++;
+	} else {
+		size_t skip = p.at[0] == '\\';
+
+		want = slow_char(p.at + skip, p.len - skip, &used);
+		used += skip;
+		hit = c == want || (nocase && slow_other_case(c) == want);
+	}
+	rest.text = (struct slow_text){p.at + used, p.len - used};
+	return hit && slow_name(&rest, (struct slow_text){name.at + bytes, name.len - bytes}, nocase);
+}
+
+/* ---- components -------------------------------------------------------------------------------- */
+
+/* Splits at each slash; returns how many parts. No valid pattern has a slash in a class or brace. */
+static size_t slow_split(const char *text, size_t len, struct slow_text *parts)
+{
+	size_t count = 0, from = 0;
+
+	if (len == 0)
+		return 0;
+	for (size_t i = 0; i <= len; i++) {
+		if (i < len && text[i] != '/')
+			continue;
+		if (count < SLOW_MAX_PARTS)
+			parts[count++] = (struct slow_text){text + from, i - from};
+		from = i + 1;
+	}
+	return count;
+}
+
+static bool slow_is_globstar(struct slow_text part)
+{
+	return part.len == 2 && part.at[0] == '*' && part.at[1] == '*';
+}
+
+static bool slow_parts(const struct slow_text *p, size_t np, const struct slow_text *names, size_t n,
+	bool nocase)
+{
+	struct slow_list one;
+
+	if (np == 0)
+		return n == 0;
+	if (slow_is_globstar(p[0])) {
+		for (size_t skip = 0; skip <= n; skip++)
+			if (slow_parts(p + 1, np - 1, names + skip, n - skip, nocase))
+				return true;
+		return false;
+	}
+	if (n == 0)
+		return false;
+	/* A star may not stop in the middle of a character: names are tried as whole characters. */
+	one = (struct slow_list){p[0], NULL};
+	return slow_name(&one, names[0], nocase) &&
+		slow_parts(p + 1, np - 1, names + 1, n - 1, nocase);
+}
+
+/* Whether the pattern matches the path or an ancestor of it (the root is one of all). */
+static bool slow_covers(const char *pattern, bool nocase, const char *path, size_t path_len, bool dir)
+{
+	struct slow_text parts[SLOW_MAX_PARTS + 2], names[SLOW_MAX_PARTS];
+	size_t len = strlen(pattern), np = 0, n = slow_split(path, path_len, names);
+	bool trailing, anchored, dir_only;
+
+	if (len == 1 && pattern[0] == '/')
+		return true;
+	trailing = pattern[len - 1] == '/';
+	len -= trailing;
+	anchored = memchr(pattern, '/', len) != NULL;
+	if (!anchored)
+		parts[np++] = (struct slow_text){"**", 2};
+	if (pattern[0] == '/') {
+		pattern++;
+		len--;
+	}
+	np += slow_split(pattern, len, parts + np);
+	dir_only = trailing || slow_is_globstar(parts[np - 1]);
+	/* A last "**" with a slash is every directory below, without one it adds nothing. */
+	if (trailing && slow_is_globstar(parts[np - 1]))
+		parts[np++] = (struct slow_text){"*", 1};
+	else if (slow_is_globstar(parts[np - 1]))
+		while (np > 0 && slow_is_globstar(parts[np - 1]))
+			np--;
+	for (size_t i = 0; i <= n; i++)
+		if ((!dir_only || i < n || dir) && slow_parts(parts, np, names, i, nocase))
+			return true;
+	return false;
+}
+
+/* ---- rules -------------------------------------------------------------------------------------- */
+
+struct slow_pattern {
+	const char *text; /* with its ! */
+	unsigned int call;
+	int level, priority;
+	bool nocase;
+};
+
+/* The place of the pattern that decides, or -1 for the default. */
+static int slow_decide(const struct slow_pattern *patterns, size_t count, const char *path,
+	size_t len, bool dir)
+{
+	int best = -1;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct slow_pattern *p = &patterns[i];
+		bool out = false;
+
+		if (p->text[0] == '!' || !slow_covers(p->text, p->nocase, path, len, dir))
+			continue;
+		for (size_t j = 0; j < count; j++)
+			out |= patterns[j].call == p->call && patterns[j].text[0] == '!' &&
+				slow_covers(patterns[j].text + 1, patterns[j].nocase, path, len,
+					dir);
+		if (!out && (best < 0 || p->priority >= patterns[best].priority))
+			best = (int)i;
+	}
+	return best;
+}
+
+#endif
