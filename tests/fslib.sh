@@ -8,6 +8,8 @@
 #     same_tree [-mn] A B    tests/fixtures/treecmp.c
 #     make_tree DIR          a tree with everything an ordinary tree may have
 #     need TOOL...           skips the case where one is missing
+#     later ENAME NAME -- OP ARGS...   like errno_is, but runs with all others at run_later,
+#     run_later              without a shell and a change of user for each
 
 TREECMP=$BUILD/tests/treecmp
 af_dirs=0
@@ -82,4 +84,27 @@ need()
 	for tool; do
 		command -v "$tool" >/dev/null || skip_all "no $tool here"
 	done
+}
+
+af_queue=$T/queue
+
+later()
+{
+	local expected=$1 name=$2
+	shift 3
+	local IFS=$'\x1f'
+	printf '%s\n' "$*" >>"$af_queue"
+	printf '%s\n' "$expected$IFS$name$IFS$*" >>"$af_queue.names"
+}
+
+run_later()
+{
+	local expected name got args
+	$RUNAS "$SYS" batch <"$af_queue" >"$af_queue.got"
+	while IFS=$'\x1f' read -r expected name args && read -r got <&3; do
+		[ "$got" = "$expected" ]
+		ok $? "$name" || diag "     got: $got" "expected: $expected" "of: sys ${args//$'\x1f'/ }"
+	done <"$af_queue.names" 3<"$af_queue.got"
+	is "$(wc -l <"$af_queue.got")" "$(wc -l <"$af_queue")" "$WHO: all were run"
+	rm -f "$af_queue"*
 }

@@ -1,5 +1,7 @@
 /*
  * sys OP ARG... [, OP ARG...]...: one system call, and its exact answer.
+ * sys batch: such a list of words, separated by the byte 0x1f, from each line of the input, each
+ * line in a process of its own; prints OK or the errno's name for each.
  *
  * Prints OK, or the value asked for, and exits 0; or prints the errno's name and exits 1. A usage
  * error exits 2. After a lone comma the next OP follows in the same process, with the descriptors
@@ -36,7 +38,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
+
+enum { MAX_WORDS = 64 };
 
 static int held[MAX_HELD];
 static int held_count;
@@ -182,24 +187,94 @@ static void run(char **words, int count)
 	exit(1);
 }
 
-int main(int argc, char **argv)
+/* words[0] is the program's name. */
+static int run_words(char **words, int count)
 {
 	int first = 1;
 
-	if (argc < 2)
-		usage("usage", "sys OP ARG... [, OP ARG...]...");
 	umask(022);
 	alarm(30);
-	for (int i = 1; i <= argc; i++) {
-		if (i < argc && strcmp(argv[i], ",") != 0)
+	for (int i = 1; i <= count; i++) {
+		if (i < count && strcmp(words[i], ",") != 0)
 			continue;
-		argv[i] = NULL;
+		words[i] = NULL;
 		if (i == first)
 			usage("no operation", "before a comma");
-		run(argv + first, i - first);
+		run(words + first, i - first);
 		first = i + 1;
 	}
 	if (!printed)
 		puts("OK");
 	return 0;
+}
+
+static void run_line(char *line)
+{
+	char self[] = "sys", *words[MAX_WORDS + 1] = {self};
+	int count = 1;
+
+	for (char *word; (word = strsep(&line, "\x1f"));) {
+		if (count == MAX_WORDS)
+			usage("too many words", word);
+		words[count++] = word;
+	}
+	exit(run_words(words, count));
+}
+
+/* Prints what the child of this line says, which is OK unless it fails. */
+static int answer_line(char *line)
+{
+	char said[256];
+	int out[2], status;
+	size_t size;
+	FILE *from;
+	pid_t pid;
+
+	if (pipe2(out, O_CLOEXEC) < 0 || (pid = fork()) < 0)
+		return -1;
+	if (pid == 0) {
+		dup2(out[1], STDOUT_FILENO);
+		run_line(line);
+	}
+	close(out[1]);
+	from = fdopen(out[0], "r");
+	if (!from)
+		return -1;
+	size = fread(said, 1, sizeof(said) - 1, from);
+	said[size] = '\0';
+	while (getc(from) != EOF)
+		continue;
+	fclose(from);
+	if (waitpid(pid, &status, 0) < 0)
+		return -1;
+	if (WIFSIGNALED(status))
+		printf("%s\n", strsignal(WTERMSIG(status)));
+	else
+		printf("%.*s\n", (int)strcspn(said, "\n"), status ? said : "OK");
+	return fflush(stdout);
+}
+
+static int run_batch(void)
+{
+	char *line = NULL;
+	size_t room = 0;
+	ssize_t size;
+
+	while ((size = getline(&line, &room, stdin)) > 0) {
+		if (line[size - 1] == '\n')
+			line[size - 1] = '\0';
+		if (answer_line(line) < 0) {
+			perror("sys batch");
+			return 2;
+		}
+	}
+	free(line);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 2)
+		usage("usage", "sys OP ARG... [, OP ARG...]...");
+	return strcmp(argv[1], "batch") == 0 ? run_batch() : run_words(argv, argc);
 }
