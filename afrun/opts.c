@@ -138,14 +138,28 @@ static int add_item(struct af_opts *opts, enum af_item_kind kind, const char *te
 {
 	struct af_item *more =
 		reallocarray(opts->items, opts->item_count + 1, sizeof(*opts->items));
+	char *copy = strdup(text);
 
-	if (!more) {
+	if (more)
+		opts->items = more;
+	if (!more || !copy) {
+		free(copy);
 		log_error("options: %s", strerror(ENOMEM));
 		return -ENOMEM;
 	}
-	opts->items = more;
-	opts->items[opts->item_count++] = (struct af_item){.kind = kind, .text = text};
+	opts->items[opts->item_count++] = (struct af_item){.kind = kind, .text = copy};
 	return 0;
+}
+
+/* Takes a copy of NAME=VALUE, and VALUE out of what everybody can see of us. */
+static int add_env(struct af_opts *opts, char *text)
+{
+	int err = add_item(opts, AF_ITEM_ENV, text);
+	char *value = strchr(text, '=');
+
+	if (value)
+		memset(value + 1, '*', strlen(value + 1));
+	return err;
 }
 
 static int set_duration(const char *option, const char *text, int64_t *ms)
@@ -179,7 +193,7 @@ static int refuse_later(int option, int long_index)
 	return -EINVAL;
 }
 
-static int set_repeated(struct af_opts *opts, int option, const char *value)
+static int set_repeated(struct af_opts *opts, int option, char *value)
 {
 	switch (option) {
 	case 'p':
@@ -189,7 +203,7 @@ static int set_repeated(struct af_opts *opts, int option, const char *value)
 	case 'r':
 		return add_item(opts, AF_ITEM_RULE, value);
 	case 'e':
-		return add_item(opts, AF_ITEM_ENV, value);
+		return add_env(opts, value);
 	case OPT_ENV_FILE:
 		return add_item(opts, AF_ITEM_ENV_FILE, value);
 	case OPT_BIND:
@@ -226,7 +240,7 @@ static int set_text(struct af_opts *opts, int option, const char *value)
 	}
 }
 
-static int set_option(struct af_opts *opts, int option, const char *value, int long_index)
+static int set_option(struct af_opts *opts, int option, char *value, int long_index)
 {
 	switch (option) {
 	case 'p':
@@ -324,6 +338,9 @@ enum af_opts_result opts_parse(struct af_opts *opts, int argc, char **argv)
 
 void opts_fini(struct af_opts *opts)
 {
+	for (size_t i = 0; i < opts->item_count; i++)
+		free(opts->items[i].text);
 	free(opts->items);
 	opts->items = NULL;
+	opts->item_count = 0;
 }

@@ -22,7 +22,7 @@ enum af_item_kind {
 
 struct af_item {
 	enum af_item_kind kind;
-	const char *text; /* borrowed from argv */
+	char *text; /* owned */
 };
 
 struct af_opts {
@@ -47,7 +47,10 @@ struct af_opts {
 
 enum af_opts_result { AF_OPTS_RUN, AF_OPTS_DONE, AF_OPTS_ERROR };
 
-/* AF_OPTS_DONE: --help or --version was answered. AF_OPTS_ERROR: it was reported. */
+/*
+ * AF_OPTS_DONE: --help or --version was answered. AF_OPTS_ERROR: it was reported.
+ * Values of -e are overwritten in argv, which ps(1) shows to everyone.
+ */
 enum af_opts_result opts_parse(struct af_opts *opts, int argc, char **argv);
 void opts_fini(struct af_opts *opts);
 
