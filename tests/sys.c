@@ -234,6 +234,8 @@ static int answer_line(char *line)
 		return -1;
 	if (pid == 0) {
 		dup2(out[1], STDOUT_FILENO);
+		/* At exit, stdio would take the offset that we share back to where we have read. */
+		close(STDIN_FILENO);
 		run_line(line);
 	}
 	close(out[1]);
@@ -249,8 +251,10 @@ static int answer_line(char *line)
 		return -1;
 	if (WIFSIGNALED(status))
 		printf("%s\n", strsignal(WTERMSIG(status)));
+	else if (status == 0)
+		puts("OK");
 	else
-		printf("%.*s\n", (int)strcspn(said, "\n"), status ? said : "OK");
+		printf("%.*s\n", (int)strcspn(said, "\n"), said);
 	return fflush(stdout);
 }
 
