@@ -129,7 +129,7 @@ static bool grow_seen(struct search *search)
 	search->slots = slots;
 	for (size_t i = 0; i < search->count; i++) {
 		uint64_t key = (uint64_t)search->pairs[i].own << 32 | search->pairs[i].all;
-		size_t slot = (key * 0x9e3779b97f4a7c15U >> 20) & (slots - 1);
+		size_t slot = (key * 0x9e3779b97f4a7c15U >> 32) & (slots - 1);
 
 		while (seen[slot])
 			slot = (slot + 1) & (slots - 1);
@@ -168,7 +168,7 @@ static void visit(struct search *search, struct pair pair)
 		search->found = true;
 		return;
 	}
-	slot = (key * 0x9e3779b97f4a7c15U >> 20) & (search->slots - 1);
+	slot = (key * 0x9e3779b97f4a7c15U >> 32) & (search->slots - 1);
 	for (; search->seen[slot]; slot = (slot + 1) & (search->slots - 1))
 		if (search->seen[slot] == key)
 			return;

@@ -40,15 +40,15 @@ static int add_cuts(struct cuts *cuts, uint32_t first, uint32_t last)
 /* Notes a symbol that an edge names, once: there are many edges for each. */
 static int cut_character(struct cuts *cuts, uint8_t *seen, uint32_t symbol)
 {
-	if (seen[symbol])
+	if (seen[symbol >> 3] & 1U << (symbol & 7))
 		return 0;
-	seen[symbol] = 1;
+	seen[symbol >> 3] |= (uint8_t)(1U << (symbol & 7));
 	return add_cuts(cuts, symbol, symbol);
 }
 
 static int cut_characters(struct cuts *cuts, const struct automaton *a)
 {
-	uint8_t *seen = calloc(1, GLOB_SYMBOLS);
+	uint8_t *seen = calloc(1, GLOB_SYMBOLS / 8);
 	int rc = seen ? 0 : -ENOMEM;
 
 	for (uint32_t i = 0; i < a->edge_count && !rc; i++) {

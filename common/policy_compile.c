@@ -33,6 +33,7 @@ static void automaton_free(struct automaton *a)
 	free(a->edges);
 	free(a->items);
 	free(a->item_refs);
+	free(a->reaches);
 	free(a->ranges);
 	free(a->classes);
 	free(a->rules);
@@ -220,10 +221,13 @@ static int build(struct compilation *c)
 static int compile_automaton(const struct af_rules *rules, struct automaton **out)
 {
 	struct compilation c = {.rules = rules};
+	size_t bytes = 0;
 	int rc = -ENOMEM;
 
 	c.automaton = calloc(1, sizeof(*c.automaton));
-	c.trie = trie_new();
+	for (size_t i = 0; i < rules->count; i++)
+		bytes += strlen(rules->patterns[i].rule.pattern);
+	c.trie = trie_new(bytes);
 	if (c.automaton && c.trie) {
 		atomic_init(&c.automaton->refs, 1);
 		c.automaton->level = rules->level;

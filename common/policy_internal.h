@@ -121,11 +121,21 @@ struct reach {
 	uint32_t within[POLICY_LEVELS]; /* before the next slash */
 };
 
+/*
+ * Nearly all nodes lie on the way to rules of one level only: then the highest of them and whether it
+ * ends before the next slash say it all, and no struct reach is needed. A policy's memory is mostly
+ * this.
+ */
+#define REACH_INDEX (1U << 31)  /* the rest is an index into reaches */
+#define REACH_WITHIN (1U << 30) /* the rest is a rank (0: nothing is reached), and it is within */
+#define REACH_RANK (REACH_WITHIN - 1)
+
 struct node {
-	uint32_t first_edge, edges;
-	uint32_t first_item, items; /* patterns of groups with negations that pass through here */
-	uint32_t flags;
-	struct reach reach;
+	uint32_t first_edge :30; /* up to the next node's */
+	uint32_t flags :2;
+	uint32_t
+		first_item; /* patterns of groups with negations that pass here; up to the next node's */
+	uint32_t reach;
 };
 
 /* A pattern, positive or not, of a group with negations. */
@@ -159,12 +169,13 @@ struct automaton {
 	struct edge *edges;
 	struct item *items;
 	struct item_ref *item_refs;
+	struct reach *reaches;
 	struct glob_range *ranges;
 	struct class_ref *classes;
 	struct af_rule *rules; /* by rank; [0] unused */
 	char *strings;         /* ... and theirs */
 	uint32_t *item_of;     /* by rank: item + 1, or 0 */
-	uint32_t node_count, edge_count, item_count, item_ref_count, range_count, class_count;
+	uint32_t node_count, edge_count, item_count, range_count, class_count;
 	uint32_t rule_count;
 	uint32_t group_count; /* groups with negations */
 	enum af_level level;  /* the default */
@@ -193,7 +204,8 @@ void intern_fini(struct intern *intern);
 
 struct trie;
 
-struct trie *trie_new(void);
+/* bytes: the length of all patterns together, about. */
+struct trie *trie_new(size_t bytes);
 void trie_free(struct trie *trie);
 
 struct trie_pattern {
@@ -215,6 +227,27 @@ void symbol_map_fini(struct symbol_map *map);
 static inline uint32_t symbol_class(const struct symbol_map *map, uint32_t symbol)
 {
 	return map->pages[(uint32_t)map->page_of[symbol >> 8] << 8 | (symbol & 0xff)];
+}
+
+static inline const struct edge *node_edges(const struct automaton *a, const struct node *node)
+{
+	return &a->edges[node->first_edge];
+}
+
+static inline const struct edge *node_edges_end(const struct automaton *a, const struct node *node)
+{
+	return &a->edges[node[1].first_edge];
+}
+
+static inline const struct item_ref *node_items(const struct automaton *a, const struct node *node)
+{
+	return &a->item_refs[node->first_item];
+}
+
+static inline const struct item_ref *node_items_end(
+	const struct automaton *a, const struct node *node)
+{
+	return &a->item_refs[node[1].first_item];
 }
 
 void automaton_put(struct automaton *automaton);

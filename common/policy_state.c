@@ -121,8 +121,8 @@ static void begin_set(const struct automaton *a, struct scratch *s)
 static const struct edge *find_edge(
 	const struct automaton *a, const struct node *node, uint32_t key)
 {
-	const struct edge *edges = &a->edges[node->first_edge];
-	uint32_t low = 0, high = node->edges;
+	const struct edge *edges = node_edges(a, node);
+	uint32_t low = 0, high = (uint32_t)(node_edges_end(a, node) - edges);
 
 	while (low < high) {
 		uint32_t middle = low + (high - low) / 2;
@@ -133,11 +133,6 @@ static const struct edge *find_edge(
 			high = middle;
 	}
 	return &edges[low];
-}
-
-static const struct edge *edges_end(const struct automaton *a, const struct node *node)
-{
-	return &a->edges[node->first_edge + node->edges];
 }
 
 /* Adds a node that is not in the set yet. */
@@ -162,7 +157,8 @@ static void add_closure(
 		const struct node *node = &a->nodes[s->stack.ids[--s->stack.count]];
 		const struct edge *edge = find_edge(a, node, EDGE_KEY(EDGE_STAR, 0));
 
-		for (; edge < edges_end(a, node) && edge->key < EDGE_KEY(EDGE_BRACE, 0); edge++)
+		for (; edge < node_edges_end(a, node) && edge->key < EDGE_KEY(EDGE_BRACE, 0);
+			edge++)
 			if (add_node(s, out, edge->target))
 				put(out, &s->stack, edge->target);
 	}
@@ -189,7 +185,7 @@ static void follow(const struct automaton *a, struct scratch *s, struct config *
 {
 	const struct edge *edge = find_edge(a, node, key);
 
-	if (edge < edges_end(a, node) && edge->key == key)
+	if (edge < node_edges_end(a, node) && edge->key == key)
 		add_closure(a, s, out, edge->target);
 }
 
@@ -199,23 +195,28 @@ static void follow_symbol(const struct automaton *a, struct scratch *s, struct c
 	const struct edge *edge;
 	bool letter = (symbol | 0x20) >= 'a' && (symbol | 0x20) <= 'z';
 
-	if (node->edges == 0)
+	if (node_edges(a, node) == node_edges_end(a, node))
 		return;
 	follow(a, s, out, node, EDGE_KEY(EDGE_CHAR, symbol));
 	if (letter)
 		follow(a, s, out, node, EDGE_KEY(EDGE_FOLD, symbol | 0x20));
 	edge = find_edge(a, node, EDGE_KEY(EDGE_ANY, 0));
-	for (; edge < edges_end(a, node) && edge->key < EDGE_KEY(EDGE_SLASH, 0); edge++)
+	for (; edge < node_edges_end(a, node) && edge->key < EDGE_KEY(EDGE_SLASH, 0); edge++)
 		if (edge->key >> 24 == EDGE_ANY || class_has(a, edge->key & EDGE_MAX_VALUE, symbol))
 			add_closure(a, s, out, edge->target);
 }
 
 /* ---- keeping only what matters ---------------------------------------------------------------- */
 
-static bool reach_above(const struct reach *reach, uint32_t best)
+/* Whether a rule above best, of a group without negations, can be reached. */
+static bool reach_above(const struct automaton *a, uint32_t reach, uint32_t best)
 {
-	return reach->below[0] > best || reach->below[1] > best || reach->below[2] > best ||
-		reach->below[3] > best;
+	const uint32_t *below;
+
+	if (!(reach & REACH_INDEX))
+		return (reach & REACH_RANK) > best;
+	below = a->reaches[reach & ~REACH_INDEX].below;
+	return below[0] > best || below[1] > best || below[2] > best || below[3] > best;
 }
 
 static void mark_groups(const struct automaton *a, struct scratch *s, const struct config *c)
@@ -225,9 +226,9 @@ static void mark_groups(const struct automaton *a, struct scratch *s, const stru
 	for (size_t i = 0; i < c->nodes.count; i++) {
 		const struct node *node = &a->nodes[c->nodes.ids[i]];
 
-		for (uint32_t j = 0; j < node->items; j++) {
-			const struct item *item =
-				&a->items[a->item_refs[node->first_item + j].item];
+		for (const struct item_ref *ref = node_items(a, node);
+			ref < node_items_end(a, node); ref++) {
+			const struct item *item = &a->items[ref->item];
 
 			s->group_mark[item->group] |= item->rank ? 0 : GROUP_NEGATION;
 		}
@@ -271,9 +272,9 @@ static void mark_patterns(const struct automaton *a, struct scratch *s, const st
 	for (size_t i = 0; i < c->nodes.count; i++) {
 		const struct node *node = &a->nodes[c->nodes.ids[i]];
 
-		for (uint32_t j = 0; j < node->items; j++) {
-			const struct item *item =
-				&a->items[a->item_refs[node->first_item + j].item];
+		for (const struct item_ref *ref = node_items(a, node);
+			ref < node_items_end(a, node); ref++) {
+			const struct item *item = &a->items[ref->item];
 
 			if (item->rank > c->best)
 				s->group_mark[item->group] |= GROUP_PATTERN;
@@ -284,10 +285,11 @@ static void mark_patterns(const struct automaton *a, struct scratch *s, const st
 static bool node_matters(
 	const struct automaton *a, const struct scratch *s, const struct node *node, uint32_t best)
 {
-	if (reach_above(&node->reach, best))
+	if (reach_above(a, node->reach, best))
 		return true;
-	for (uint32_t j = 0; j < node->items; j++) {
-		const struct item *item = &a->items[a->item_refs[node->first_item + j].item];
+	for (const struct item_ref *ref = node_items(a, node); ref < node_items_end(a, node);
+		ref++) {
+		const struct item *item = &a->items[ref->item];
 		uint32_t mark = s->group_mark[item->group];
 
 		if (mark & GROUP_DEAD)
@@ -307,8 +309,9 @@ static void clear_groups(const struct automaton *a, struct scratch *s, const str
 	for (size_t i = 0; i < c->nodes.count; i++) {
 		const struct node *node = &a->nodes[c->nodes.ids[i]];
 
-		for (uint32_t j = 0; j < node->items; j++)
-			s->group_mark[a->items[a->item_refs[node->first_item + j].item].group] = 0;
+		for (const struct item_ref *ref = node_items(a, node);
+			ref < node_items_end(a, node); ref++)
+			s->group_mark[a->items[ref->item].group] = 0;
 	}
 }
 
@@ -402,7 +405,7 @@ static void end_node(const struct automaton *a, const struct node *node, bool di
 {
 	const struct edge *edge = find_edge(a, node, EDGE_KEY(EDGE_END, 0));
 
-	for (; edge < edges_end(a, node); edge++) {
+	for (; edge < node_edges_end(a, node); edge++) {
 		uint32_t kind = edge->key >> 24;
 
 		if (!dir && (kind == EDGE_END_DIR || kind == EDGE_ITEM_DIR))
@@ -496,15 +499,34 @@ struct outlook {
 static void look_at_items(const struct automaton *a, const struct scratch *s,
 	const struct node *node, uint32_t best, struct outlook *o)
 {
-	for (uint32_t j = 0; j < node->items; j++) {
-		struct item_ref ref = a->item_refs[node->first_item + j];
-		const struct item *item = &a->items[ref.item];
+	for (const struct item_ref *ref = node_items(a, node); ref < node_items_end(a, node);
+		ref++) {
+		const struct item *item = &a->items[ref->item];
 
 		if (item->rank <= best || s->group_mark[item->group])
 			continue;
 		o->below |= 1U << item->level;
-		if (ref.within)
+		if (ref->within)
 			o->within |= 1U << item->level;
+	}
+}
+
+static void look_at_reach(
+	const struct automaton *a, uint32_t reach, uint32_t best, struct outlook *o)
+{
+	uint32_t rank = reach & REACH_RANK;
+
+	if (reach & REACH_INDEX) {
+		const struct reach *full = &a->reaches[reach & ~REACH_INDEX];
+
+		for (unsigned int level = 0; level < POLICY_LEVELS; level++) {
+			o->below |= (full->below[level] > best) << level;
+			o->within |= (full->within[level] > best) << level;
+		}
+	} else if (rank > best) {
+		o->below |= 1U << a->rules[rank].level;
+		if (reach & REACH_WITHIN)
+			o->within |= 1U << a->rules[rank].level;
 	}
 }
 
@@ -518,12 +540,7 @@ static struct outlook look_ahead(
 	for (size_t i = 0; i < c->nodes.count; i++) {
 		const struct node *node = &a->nodes[c->nodes.ids[i]];
 
-		for (unsigned int level = 0; level < POLICY_LEVELS; level++) {
-			if (node->reach.below[level] > c->best)
-				o.below |= 1U << level;
-			if (node->reach.within[level] > c->best)
-				o.within |= 1U << level;
-		}
+		look_at_reach(a, node->reach, c->best, &o);
 		look_at_items(a, s, node, c->best, &o);
 	}
 	for (size_t i = 0; i < c->dead.count; i++)

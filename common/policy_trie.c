@@ -8,6 +8,8 @@
  */
 #include "policy_internal.h"
 
+#include "cleanup.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,12 +26,25 @@ struct trie_item {
 	struct item_ref ref;
 };
 
+/*
+ * A node under construction, with its first edge beside it: most nodes have one only, and a chain of
+ * new nodes is then written straight on. The others are in the table.
+ */
+struct trie_node {
+	uint32_t flags;
+	uint32_t reach;
+	uint32_t key, target; /* key 0: no edge */
+};
+
 struct trie {
-	struct node *nodes;
+	struct trie_node *nodes;
 	struct trie_edge *edges;
 	struct trie_item *items;
-	uint32_t *table; /* open addressing: edge + 1 by (parent, key) */
-	size_t node_count, node_room, edge_count, edge_room, item_count, item_room, slots;
+	struct reach *reaches;
+	enum af_level *levels; /* by rank */
+	uint32_t *table;       /* open addressing: edge + 1 by (parent, key) */
+	size_t node_count, node_room, edge_count, edge_room, item_count, item_room, reach_count,
+		reach_room, level_room, slots;
 	struct intern classes; /* ranges */
 	struct intern braces;  /* tokens */
 };
@@ -58,7 +73,10 @@ static int64_t add_node(struct trie *trie, uint32_t flags)
 
 static size_t hash_edge(uint32_t parent, uint32_t key)
 {
-	return (size_t)((((uint64_t)parent << 32 | key) * 0x9e3779b97f4a7c15U) >> 20);
+	uint64_t hash = ((uint64_t)parent << 32 | key) * 0x9e3779b97f4a7c15U;
+
+	/* The upper half is the well-mixed one. */
+	return (size_t)(hash >> 32);
 }
 
 static bool grow_edges(struct trie *trie)
@@ -87,11 +105,16 @@ static bool grow_edges(struct trie *trie)
 	return true;
 }
 
-/* The edge's place in the table, made if need be (then its target is 0). NULL: no memory. */
-static struct trie_edge *edge_at(struct trie *trie, uint32_t parent, uint32_t key)
+/* The edge's target, 0 where it has just been made. NULL: no memory. */
+static uint32_t *edge_at(struct trie *trie, uint32_t parent, uint32_t key)
 {
+	struct trie_node *node = &trie->nodes[parent];
 	size_t slot;
 
+	if (node->key == 0)
+		node->key = key;
+	if (node->key == key)
+		return &node->target;
 	if (!grow_edges(trie))
 		return NULL;
 	slot = hash_edge(parent, key) & (trie->slots - 1);
@@ -99,27 +122,70 @@ static struct trie_edge *edge_at(struct trie *trie, uint32_t parent, uint32_t ke
 		struct trie_edge *edge = &trie->edges[trie->table[slot] - 1];
 
 		if (edge->parent == parent && edge->key == key)
-			return edge;
+			return &edge->target;
 	}
 	trie->edges[trie->edge_count] = (struct trie_edge){parent, key, 0};
 	trie->table[slot] = (uint32_t)++trie->edge_count;
-	return &trie->edges[trie->edge_count - 1];
+	return &trie->edges[trie->edge_count - 1].target;
 }
 
 /* The child over key; a new one gets flags. Node 0 is the root and nobody's child. */
 static int64_t child(struct trie *trie, uint32_t parent, uint32_t key, uint32_t flags)
 {
-	struct trie_edge *edge = edge_at(trie, parent, key);
+	uint32_t *target = edge_at(trie, parent, key);
 	int64_t made;
 
-	if (!edge)
+	if (!target)
 		return -ENOMEM;
-	if (edge->target)
-		return edge->target;
+	if (*target)
+		return *target;
+	/* Where the target is may move with the nodes, but where it is found does not. */
 	made = add_node(trie, flags);
 	if (made > 0)
-		edge->target = (uint32_t)made;
+		*edge_at(trie, parent, key) = (uint32_t)made;
 	return made;
+}
+
+/* A node's struct reach, made of what was said in short until now. NULL: no memory. */
+static struct reach *full_reach(struct trie *trie, struct trie_node *node)
+{
+	struct reach *full;
+	uint32_t rank = node->reach & REACH_RANK;
+	bool within = node->reach & REACH_WITHIN;
+
+	if (node->reach & REACH_INDEX)
+		return &trie->reaches[node->reach & ~REACH_INDEX];
+	if (!glob_grow((void **)&trie->reaches, &trie->reach_room, trie->reach_count,
+		    sizeof(*trie->reaches)))
+		return NULL;
+	full = &trie->reaches[trie->reach_count];
+	memset(full, 0, sizeof(*full));
+	full->below[trie->levels[rank]] = rank;
+	full->within[trie->levels[rank]] = within ? rank : 0;
+	node->reach = REACH_INDEX | (uint32_t)trie->reach_count++;
+	return full;
+}
+
+/* Notes at a node that the rule can be reached from it. Ranks only rise from one to the next. */
+static int touch_rule(struct trie *trie, struct trie_node *node, uint32_t rank, bool within)
+{
+	enum af_level level = trie->levels[rank];
+	uint32_t before = node->reach & REACH_RANK;
+	struct reach *full;
+
+	if (node->reach == 0 ||
+		(!(node->reach & REACH_INDEX) && trie->levels[before] == level &&
+			(within || !(node->reach & REACH_WITHIN)))) {
+		node->reach = rank | (within ? REACH_WITHIN : 0);
+		return 0;
+	}
+	full = full_reach(trie, node);
+	if (!full)
+		return -ENOMEM;
+	full->below[level] = rank;
+	if (within)
+		full->within[level] = rank;
+	return 0;
 }
 
 /* Notes at a node that the pattern can be reached from it; at is the token to come. */
@@ -128,20 +194,14 @@ static int touch(struct insertion *in, uint32_t node, size_t at)
 	const struct trie_pattern *p = in->pattern;
 	struct trie *trie = in->trie;
 	bool within = at >= in->last;
+	struct trie_item item = {node, {.item = p->item - 1, .within = within}};
 
-	if (p->item) {
-		struct trie_item item = {node, {.item = p->item - 1, .within = within}};
-
-		if (!glob_grow((void **)&trie->items, &trie->item_room, trie->item_count,
-			    sizeof(*trie->items)))
-			return -ENOMEM;
-		trie->items[trie->item_count++] = item;
-		return 0;
-	}
-	/* Ranks only rise from one call to the next. */
-	trie->nodes[node].reach.below[p->level] = p->rank;
-	if (within)
-		trie->nodes[node].reach.within[p->level] = p->rank;
+	if (!p->item)
+		return touch_rule(trie, &trie->nodes[node], p->rank, within);
+	if (!glob_grow((void **)&trie->items, &trie->item_room, trie->item_count,
+		    sizeof(*trie->items)))
+		return -ENOMEM;
+	trie->items[trie->item_count++] = item;
 	return 0;
 }
 
@@ -238,16 +298,16 @@ static int64_t insert_brace(struct insertion *in, uint32_t node, size_t open)
 	join = step_to(in, node, EDGE_KEY(EDGE_BRACE, id * 2 + in->glob->nocase), 0, end);
 	for (size_t at = open; join >= 0 && in->tokens[at].kind != GLOB_CLOSE;) {
 		int64_t last;
-		struct trie_edge *edge;
+		uint32_t *target;
 
 		at++;
 		last = insert_run(in, node, &at);
 		if (last < 0)
 			return last;
-		edge = edge_at(in->trie, (uint32_t)last, EDGE_KEY(EDGE_EPSILON, join));
-		if (!edge)
+		target = edge_at(in->trie, (uint32_t)last, EDGE_KEY(EDGE_EPSILON, join));
+		if (!target)
 			return -ENOMEM;
-		edge->target = (uint32_t)join;
+		*target = (uint32_t)join;
 	}
 	return join;
 }
@@ -258,11 +318,11 @@ static int insert_end(struct insertion *in, uint32_t node)
 	bool dir = in->glob->directory_only;
 	uint32_t key = p->item ? EDGE_KEY(dir ? EDGE_ITEM_DIR : EDGE_ITEM, p->item - 1)
 			       : EDGE_KEY(dir ? EDGE_END_DIR : EDGE_END, 0);
-	struct trie_edge *edge = edge_at(in->trie, node, key);
+	uint32_t *target = edge_at(in->trie, node, key);
 
-	if (!edge)
+	if (!target)
 		return -ENOMEM;
-	edge->target = p->item ? p->item - 1 : p->rank;
+	*target = p->item ? p->item - 1 : p->rank;
 	return 0;
 }
 
@@ -300,6 +360,13 @@ int trie_insert(struct trie *trie, const struct glob *glob, const struct trie_pa
 	int64_t end = own_tokens(&in);
 	size_t at = 0;
 
+	while (end == 0 && trie->level_room <= pattern->rank)
+		if (!glob_grow((void **)&trie->levels, &trie->level_room, trie->level_room,
+			    sizeof(*trie->levels)))
+			end = -ENOMEM;
+	if (end == 0 && pattern->rank)
+		trie->levels[pattern->rank] = pattern->level;
+
 	/* The root is decided before any name is read: nothing to reach below it. */
 	if (end == 0 && in.count > 0)
 		end = touch(&in, 0, 0);
@@ -311,15 +378,19 @@ int trie_insert(struct trie *trie, const struct glob *glob, const struct trie_pa
 	return (int)end;
 }
 
-struct trie *trie_new(void)
+struct trie *trie_new(size_t bytes)
 {
 	struct trie *trie = calloc(1, sizeof(*trie));
 
-	if (trie && add_node(trie, 0) < 0) {
-		free(trie);
-		return NULL;
+	/* A byte makes a node at most, but for few: no growing, and no page touched for nothing. */
+	if (trie && bytes < MAX_NODES) {
+		trie->node_room = bytes + bytes / 4 + 16;
+		trie->nodes = reallocarray(NULL, trie->node_room, sizeof(*trie->nodes));
 	}
-	return trie;
+	if (trie && (trie->node_room == 0 || trie->nodes) && add_node(trie, 0) == 0)
+		return trie;
+	trie_free(trie);
+	return NULL;
 }
 
 void trie_free(struct trie *trie)
@@ -329,6 +400,8 @@ void trie_free(struct trie *trie)
 	free(trie->nodes);
 	free(trie->edges);
 	free(trie->items);
+	free(trie->reaches);
+	free(trie->levels);
 	free(trie->table);
 	intern_fini(&trie->classes);
 	intern_fini(&trie->braces);
@@ -342,51 +415,64 @@ static int by_key(const void *a, const void *b)
 	return (left->key > right->key) - (left->key < right->key);
 }
 
-/* Edges by node (a counting sort), then by key. */
-static int finish_edges(struct trie *trie, struct automaton *a)
+/* Gives each node its place among the edges: where they end, for now. */
+static void count_edges(const struct trie *trie, struct automaton *a)
 {
-	a->edges = calloc(trie->edge_count + 1, sizeof(*a->edges));
+	uint32_t end = 0;
+
+	for (uint32_t i = 0; i < a->node_count; i++)
+		a->nodes[i].first_edge = trie->nodes[i].key != 0;
+	for (size_t i = 0; i < trie->edge_count; i++)
+		a->nodes[trie->edges[i].parent].first_edge++;
+	for (uint32_t i = 0; i <= a->node_count; i++) {
+		end += a->nodes[i].first_edge;
+		a->nodes[i].first_edge = end & REACH_RANK;
+	}
+}
+
+/* Edges by node (a counting sort), then by key. */
+static int finish_edges(const struct trie *trie, struct automaton *a)
+{
+	a->edge_count = (uint32_t)trie->edge_count;
+	for (uint32_t i = 0; i < a->node_count; i++)
+		a->edge_count += trie->nodes[i].key != 0;
+	a->edges = calloc((size_t)a->edge_count + 1, sizeof(*a->edges));
 	if (!a->edges)
 		return -ENOMEM;
-	a->edge_count = (uint32_t)trie->edge_count;
-	for (size_t i = 0; i < trie->edge_count; i++)
-		a->nodes[trie->edges[i].parent].edges++;
-	for (uint32_t i = 0, next = 0; i < a->node_count; i++) {
-		a->nodes[i].first_edge = next;
-		next += a->nodes[i].edges;
-		a->nodes[i].edges = 0;
-	}
+	count_edges(trie, a);
+	for (uint32_t i = 0; i < a->node_count; i++)
+		if (trie->nodes[i].key)
+			a->edges[--a->nodes[i].first_edge] =
+				(struct edge){trie->nodes[i].key, trie->nodes[i].target};
 	for (size_t i = 0; i < trie->edge_count; i++) {
 		const struct trie_edge *edge = &trie->edges[i];
-		struct node *node = &a->nodes[edge->parent];
 
-		a->edges[node->first_edge + node->edges++] = (struct edge){edge->key, edge->target};
+		a->edges[--a->nodes[edge->parent].first_edge] =
+			(struct edge){edge->key, edge->target};
 	}
-	for (uint32_t i = 0; i < a->node_count; i++)
-		if (a->nodes[i].edges > 1)
-			qsort(&a->edges[a->nodes[i].first_edge], a->nodes[i].edges,
-				sizeof(*a->edges), by_key);
+	for (uint32_t i = 0; i < a->node_count; i++) {
+		size_t count = a->nodes[i + 1].first_edge - a->nodes[i].first_edge;
+
+		if (count > 1)
+			qsort(&a->edges[a->nodes[i].first_edge], count, sizeof(*a->edges), by_key);
+	}
 	return 0;
 }
 
-static int finish_items(struct trie *trie, struct automaton *a)
+static int finish_items(const struct trie *trie, struct automaton *a)
 {
+	uint32_t end = 0;
+
 	a->item_refs = calloc(trie->item_count + 1, sizeof(*a->item_refs));
 	if (!a->item_refs)
 		return -ENOMEM;
-	a->item_ref_count = (uint32_t)trie->item_count;
 	for (size_t i = 0; i < trie->item_count; i++)
-		a->nodes[trie->items[i].node].items++;
-	for (uint32_t i = 0, next = 0; i < a->node_count; i++) {
-		a->nodes[i].first_item = next;
-		next += a->nodes[i].items;
-		a->nodes[i].items = 0;
-	}
-	for (size_t i = 0; i < trie->item_count; i++) {
-		struct node *node = &a->nodes[trie->items[i].node];
-
-		a->item_refs[node->first_item + node->items++] = trie->items[i].ref;
-	}
+		a->nodes[trie->items[i].node].first_item++;
+	for (uint32_t i = 0; i <= a->node_count; i++)
+		a->nodes[i].first_item = end += a->nodes[i].first_item;
+	for (size_t i = trie->item_count; i > 0; i--)
+		a->item_refs[--a->nodes[trie->items[i - 1].node].first_item] =
+			trie->items[i - 1].ref;
 	return 0;
 }
 
@@ -414,11 +500,16 @@ int trie_finish(struct trie *trie, struct automaton *automaton)
 {
 	int rc;
 
-	free(trie->table);
-	trie->table = NULL;
+	/* One more, whose first edge and item are where the last node's end. */
+	automaton->nodes = calloc(trie->node_count + 1, sizeof(*automaton->nodes));
+	if (!automaton->nodes)
+		return -ENOMEM;
 	automaton->node_count = (uint32_t)trie->node_count;
-	automaton->nodes = trie->nodes;
-	trie->nodes = NULL;
+	for (size_t i = 0; i < trie->node_count; i++) {
+		automaton->nodes[i].flags = trie->nodes[i].flags & 3;
+		automaton->nodes[i].reach = trie->nodes[i].reach;
+	}
+	automaton->reaches = af_steal(&trie->reaches);
 	rc = finish_edges(trie, automaton);
 	if (!rc)
 		rc = finish_items(trie, automaton);

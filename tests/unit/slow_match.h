@@ -138,8 +138,7 @@ static size_t slow_alternative(struct slow_text p)
 		if (p.at[i] == '\\') {
 			i++;
 		} else if (p.at[i] == '[') {
-			i += slow_class_length(
-				(struct slow_text){p.at + i + 1, p.len - i - 1});
+			i += slow_class_length((struct slow_text){p.at + i + 1, p.len - i - 1});
 		} else if (p.at[i] == '{') {
 			depth++;
 		} else if (p.at[i] == '}') {
@@ -213,8 +212,7 @@ static bool slow_name(const struct slow_list *list, struct slow_text name, bool 
 	if (p.at[0] == '?') {
 		hit = true;
 	} else if (p.at[0] == '[') {
-		hit = slow_in_class(
-			(struct slow_text){p.at + 1, p.len - 1}, c, nocase, &used);
+		hit = slow_in_class((struct slow_text){p.at + 1, p.len - 1}, c, nocase, &used);
 		used++;
 	} else {
 		size_t skip = p.at[0] == '\\';
@@ -224,7 +222,8 @@ static bool slow_name(const struct slow_list *list, struct slow_text name, bool 
 		hit = c == want || (nocase && slow_other_case(c) == want);
 	}
 	rest.text = (struct slow_text){p.at + used, p.len - used};
-	return hit && slow_name(&rest, (struct slow_text){name.at + bytes, name.len - bytes}, nocase);
+	return hit &&
+		slow_name(&rest, (struct slow_text){name.at + bytes, name.len - bytes}, nocase);
 }
 
 /* ---- components -------------------------------------------------------------------------------- */
@@ -251,8 +250,8 @@ static bool slow_is_globstar(struct slow_text part)
 	return part.len == 2 && part.at[0] == '*' && part.at[1] == '*';
 }
 
-static bool slow_parts(const struct slow_text *p, size_t np, const struct slow_text *names, size_t n,
-	bool nocase)
+static bool slow_parts(
+	const struct slow_text *p, size_t np, const struct slow_text *names, size_t n, bool nocase)
 {
 	struct slow_list one;
 
@@ -273,7 +272,8 @@ static bool slow_parts(const struct slow_text *p, size_t np, const struct slow_t
 }
 
 /* Whether the pattern matches the path or an ancestor of it (the root is one of all). */
-static bool slow_covers(const char *pattern, bool nocase, const char *path, size_t path_len, bool dir)
+static bool slow_covers(
+	const char *pattern, bool nocase, const char *path, size_t path_len, bool dir)
 {
 	struct slow_text parts[SLOW_MAX_PARTS + 2], names[SLOW_MAX_PARTS];
 	size_t len = strlen(pattern), np = 0, n = slow_split(path, path_len, names);
@@ -314,8 +314,8 @@ struct slow_pattern {
 };
 
 /* The place of the pattern that decides, or -1 for the default. */
-static int slow_decide(const struct slow_pattern *patterns, size_t count, const char *path,
-	size_t len, bool dir)
+static int slow_decide(
+	const struct slow_pattern *patterns, size_t count, const char *path, size_t len, bool dir)
 {
 	int best = -1;
 
@@ -327,8 +327,8 @@ static int slow_decide(const struct slow_pattern *patterns, size_t count, const 
 			continue;
 		for (size_t j = 0; j < count; j++)
 			out |= patterns[j].call == p->call && patterns[j].text[0] == '!' &&
-				slow_covers(patterns[j].text + 1, patterns[j].nocase, path, len,
-					dir);
+				slow_covers(
+					patterns[j].text + 1, patterns[j].nocase, path, len, dir);
 		if (!out && (best < 0 || p->priority >= patterns[best].priority))
 			best = (int)i;
 	}

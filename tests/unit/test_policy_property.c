@@ -50,8 +50,8 @@ static const char *const characters[] = {"a", "a", "b", "b", "c", "A", "B", ".",
 
 static void put_name(struct random *random, struct text *text)
 {
-	static const char *const names[] = {"a", "b", "ab", "a.b", ".e", "aa", "A", "abc",
-		".agentfense", "\xc3\xa9", "b\xff"};
+	static const char *const names[] = {
+		"a", "b", "ab", "a.b", ".e", "aa", "A", "abc", ".agentfense", "\xc3\xa9", "b\xff"};
 
 	if (pick(random, 3)) {
 		append(text, PICK(random, names));
@@ -63,9 +63,9 @@ static void put_name(struct random *random, struct text *text)
 
 static void put_piece(struct random *random, struct text *text, unsigned int depth)
 {
-	static const char *const classes[] = {"[ab]", "[!a]", "[^a-b]", "[[:upper:]]", "[]a]", "[a-]",
-		"[\xc3\xa8-\xc3\xa9]", "[!\xc3\xa9]", "[\\]b]", "[[:alpha:]c.]", "[!\xff]", "[\xff]",
-		"[![:punct:]]", "[a-ce]"};
+	static const char *const classes[] = {"[ab]", "[!a]", "[^a-b]", "[[:upper:]]", "[]a]",
+		"[a-]", "[\xc3\xa8-\xc3\xa9]", "[!\xc3\xa9]", "[\\]b]", "[[:alpha:]c.]", "[!\xff]",
+		"[\xff]", "[![:punct:]]", "[a-ce]"};
 	static const char *const escapes[] = {"\\a", "\\*", "\\{", "\\[", "\\\\", "\\."};
 
 	switch (pick(random, depth < 2 ? 12 : 10)) {
@@ -85,7 +85,7 @@ static void put_piece(struct random *random, struct text *text, unsigned int dep
 	case 10:
 	case 11:
 		append(text, "{");
-		for (uint32_t i = pick(random, 3); ; i--) {
+		for (uint32_t i = pick(random, 3);; i--) {
 			for (uint32_t j = pick(random, 3); j > 0; j--)
 				put_piece(random, text, depth + 1);
 			if (i == 0)
@@ -151,7 +151,8 @@ static void add_call(struct random *random, struct made *made, unsigned int call
 
 	proto.priority = pick(random, 3) ? 0 : (int)pick(random, 3) - 1;
 	proto.nocase = pick(random, 4) == 0;
-	for (uint32_t i = pick(random, 4) + 1; i > 0 && made->check.count < CHECK_MAX_PATTERNS; i--) {
+	for (uint32_t i = pick(random, 4) + 1; i > 0 && made->check.count < CHECK_MAX_PATTERNS;
+		i--) {
 		struct text *text = &made->texts[made->check.count];
 		struct glob glob = {0};
 		const char *why;
