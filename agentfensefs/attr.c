@@ -12,16 +12,23 @@
 
 enum { HIDING_DIR_SIZE = 4096 };
 
-/* Whether an id map (user_namespaces(7)) lacks any of the 2^32 - 1 ids. */
-static bool map_is_partial(const char *path)
+/*
+ * Whether an id map (user_namespaces(7)) lacks any of the 2^32 - 1 ids. *id is changed to what it is
+ * outside.
+ */
+static bool map_is_partial(const char *path, unsigned int *id)
 {
+	unsigned int wanted = *id;
 	af_autofclose FILE *file = fopen(path, "re");
 	uint64_t inside, outside, count, total = 0;
 
 	if (!file)
 		return false;
-	while (fscanf(file, "%" SCNu64 " %" SCNu64 " %" SCNu64, &inside, &outside, &count) == 3)
+	while (fscanf(file, "%" SCNu64 " %" SCNu64 " %" SCNu64, &inside, &outside, &count) == 3) {
 		total += count;
+		if (wanted >= inside && wanted - inside < count)
+			*id = (unsigned int)(outside + (wanted - inside));
+	}
 	return total < UINT32_MAX;
 }
 
@@ -35,12 +42,21 @@ static unsigned int read_number(const char *path, unsigned int fallback)
 
 void owners_init(struct af_owners *owners)
 {
-	owners->partial =
-		map_is_partial("/proc/self/uid_map") || map_is_partial("/proc/self/gid_map");
+	unsigned int uid = geteuid(), gid = getegid();
+	bool partial_uids = map_is_partial("/proc/self/uid_map", &uid);
+	bool partial_gids = map_is_partial("/proc/self/gid_map", &gid);
+
+	owners->partial = partial_uids || partial_gids;
+	owners->outside_uid = uid;
 	owners->overflow_uid = read_number("/proc/sys/kernel/overflowuid", 65534);
 	owners->overflow_gid = read_number("/proc/sys/kernel/overflowgid", 65534);
 	owners->self_uid = geteuid();
 	owners->self_gid = getegid();
+}
+
+uid_t owners_uid_outside(const struct af_owners *owners, uid_t uid)
+{
+	return uid == owners->self_uid ? owners->outside_uid : uid;
 }
 
 uid_t owners_uid_in(const struct af_owners *owners, uid_t uid)

@@ -25,11 +25,14 @@ struct af_owners {
 	uid_t overflow_uid;
 	gid_t overflow_gid;
 	uid_t self_uid;
+	uid_t outside_uid; /* of self_uid, in the user namespace around ours */
 	gid_t self_gid;
 };
 
 /* Reads /proc/self/{uid,gid}_map. */
 void owners_init(struct af_owners *owners);
+/* The number that an id of ours has outside, for people to read. */
+uid_t owners_uid_outside(const struct af_owners *owners, uid_t uid);
 /* The ids as which the mount's user acts on the source, and which chown's arguments mean there. */
 uid_t owners_uid_in(const struct af_owners *owners, uid_t uid);
 gid_t owners_gid_in(const struct af_owners *owners, gid_t gid);

@@ -201,7 +201,7 @@ void audit_write(struct af_fs *fs, fuse_req_t req, const struct audit_event *eve
 	put_rule(&json, event->rule);
 	json_string(&json, "errno", event->err ? strerrorname_np(event->err) : NULL);
 	json_int(&json, "pid", ctx->pid);
-	json_int(&json, "uid", ctx->uid);
+	json_int(&json, "uid", owners_uid_outside(&fs->owners, ctx->uid));
 	put_comm(&json, ctx->pid);
 	json_object_end(&json);
 	putc('\n', out);

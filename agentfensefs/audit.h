@@ -12,6 +12,7 @@
 #include "fuse.h"
 
 struct af_fs;
+struct gate_view;
 struct af_inode;
 struct af_audit;
 
@@ -41,7 +42,7 @@ void audit_write(struct af_fs *fs, fuse_req_t req, const struct audit_event *eve
  * that is not writable here: finds out from the caller's system call whether it was that, and logs it.
  * fresh says that the kernel had no other reason to ask.
  */
-void audit_infer(struct af_fs *fs, fuse_req_t req, struct af_inode *inode,
-	const struct af_verdict *verdict, const struct af_policy *policy, bool fresh);
+void audit_infer(struct af_fs *fs, fuse_req_t req, const struct gate_view *view,
+	struct af_inode *inode, const struct af_verdict *verdict, bool fresh);
 
 #endif

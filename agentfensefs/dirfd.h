@@ -44,7 +44,7 @@ void dirfds_flush(struct af_dirfds *dirfds);
  * The directory's descriptor, to be given back with dirfd_put(). -ENOENT: it has no name any more,
  * -ESTALE: something else is there now, -EXDEV: it is covered by another filesystem.
  */
-int dirfd_get(struct af_fs *fs, struct af_inode *inode, struct af_dirfd **dirfd);
+int dirfd_get(struct af_fs *fs, struct af_inode *inode, struct af_dirfd **out);
 void dirfd_put(struct af_dirfds *dirfds, struct af_dirfd *dirfd);
 /* Forgets the node's descriptor: the node is going away, or it moved. */
 void dirfd_forget(struct af_dirfds *dirfds, struct af_inode *inode);

@@ -82,8 +82,8 @@ static int getattr(struct op_ctx *op, const struct fuse_file_info *fi, struct af
 		!is_open(op->fs, op->inode))
 		return -ENOENT;
 	if (!fi && op->fs->audit)
-		audit_infer(op->fs, op->req, op->inode, verdict, op->view.policy,
-			kcache_is_fresh(op->inode));
+		audit_infer(
+			op->fs, op->req, &op->view, op->inode, verdict, kcache_is_fresh(op->inode));
 	if (fi && S_ISREG(op->inode->type))
 		return handle_show(op->fs, verdict, fi, st);
 	return node_show(op->fs, op->inode, verdict, st);

@@ -104,36 +104,48 @@ static int add_visible(struct op_ctx *op, struct af_listing *listing, const stru
 	return add_entry(listing, entry->d_ino, type, entry->d_name);
 }
 
+/* The directory's stream; NULL with errno. */
+static DIR *open_stream(struct af_fs *fs, const struct af_dirfd *dirfd)
+{
+	af_autoclose int fd = layer_open_list(dirfd->fd);
+	DIR *stream;
+
+	if (fd == -EMFILE || fd == -ENFILE) {
+		dirfds_flush(&fs->dirfds);
+		fd = layer_open_list(dirfd->fd);
+	}
+	if (fd < 0) {
+		errno = -fd;
+		return NULL;
+	}
+	stream = fdopendir(fd);
+	if (stream)
+		af_steal_fd(&fd);
+	return stream;
+}
+
+static int read_stream(
+	struct op_ctx *op, struct af_listing *listing, const struct af_dirfd *dirfd, DIR *stream)
+{
+	const struct dirent *entry;
+	int err = 0;
+
+	while (!err && (errno = 0, entry = readdir(stream)))
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			err = add_visible(op, listing, dirfd, entry);
+	return err ? err : -errno;
+}
+
 static int read_source(struct op_ctx *op, struct af_listing *listing)
 {
 	af_autoclosedir DIR *stream = NULL;
-	const struct dirent *entry;
 	struct af_dirfd *dirfd;
-	int fd, err = dirfd_get(op->fs, op->inode, &dirfd);
+	int err = dirfd_get(op->fs, op->inode, &dirfd);
 
 	if (err)
 		return err == -EXDEV || err == -ENOENT ? 0 : err; /* covered or removed: empty */
-	fd = layer_open_list(dirfd->fd);
-	if (fd == -EMFILE || fd == -ENFILE) {
-		dirfds_flush(&op->fs->dirfds);
-		fd = layer_open_list(dirfd->fd);
-	}
-	err = fd < 0 ? fd : 0;
-	stream = err ? NULL : fdopendir(fd);
-	if (!err && !stream) {
-		err = -errno;
-		close(fd);
-	}
-	while (!err) {
-		errno = 0;
-		entry = readdir(stream);
-		if (!entry) {
-			err = -errno;
-			break;
-		}
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-			err = add_visible(op, listing, dirfd, entry);
-	}
+	stream = open_stream(op->fs, dirfd);
+	err = stream ? read_stream(op, listing, dirfd, stream) : -errno;
 	dirfd_put(&op->fs->dirfds, dirfd);
 	return err;
 }

@@ -183,7 +183,7 @@ static int create(
 void op_create(
 	fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *fi)
 {
-	struct fuse_entry_param entry;
+	struct fuse_entry_param entry = {0};
 	struct op_ctx op;
 	int fd = -1, err;
 
@@ -257,7 +257,7 @@ static int make_tmpfile(struct op_ctx *op, mode_t mode, int flags, struct fuse_e
 
 void op_tmpfile(fuse_req_t req, fuse_ino_t parent, mode_t mode, struct fuse_file_info *fi)
 {
-	struct fuse_entry_param entry;
+	struct fuse_entry_param entry = {0};
 	struct op_ctx op;
 	int fd = -1, err = op_begin(&op, req, parent, AF_COUNT_NAMES);
 
