@@ -25,7 +25,9 @@ struct scan {
 	const char *name;
 	const char *at, *end;
 	unsigned int line;
-	unsigned int parens;
+	bool in_call;      /* between parentheses */
+	bool after_string; /* there, a comma or the closing one must follow */
+	unsigned int call_line;
 };
 
 static int refuse(const struct scan *s, unsigned int line, const char *why)
@@ -71,8 +73,11 @@ static int add_arg(struct scan *s, unsigned int line)
 {
 	struct policy_text *out = s->out;
 
-	if (s->parens == 0)
+	if (!s->in_call)
 		return 0;
+	if (s->after_string)
+		return refuse(s, line, "two strings without a comma between them");
+	s->after_string = true;
 	if (!glob_grow(
 		    (void **)&out->arg_lines, &out->arg_room, out->args, sizeof(*out->arg_lines))) {
 		log_error("%s: %s", s->name, strerror(ENOMEM));
@@ -148,10 +153,33 @@ static int scan_word(struct scan *s)
 		return refuse(s, s->line, "${...} is put in from the environment: not in a policy");
 	if (!is_word(*s->at))
 		return refuse(s, s->line, "an unexpected character outside quotes");
-	if (s->parens > 0)
+	if (s->in_call)
 		return refuse(s, s->line, "a pattern or file name must be in quotes");
 	while (s->at < s->end && is_word(*s->at))
 		s->at++;
+	return 0;
+}
+
+/*
+ * Calls are checked here whole: libConfuse loses memory where it finds a mistake inside of one, and a
+ * daemon that reads its policy again would lose it every time.
+ */
+static int scan_punctuation(struct scan *s)
+{
+	char c = *s->at;
+
+	if (c == '(' && !s->in_call) {
+		s->in_call = true;
+		s->after_string = false;
+		s->call_line = s->line;
+	} else if (c == ')' && s->in_call) {
+		s->in_call = false;
+	} else if (c == ',' && s->in_call && s->after_string) {
+		s->after_string = false;
+	} else if (s->in_call || c == '(' || c == ')') {
+		return refuse(s, s->line, "a call is LEVEL('PATTERN', ...)");
+	}
+	skip(s, 1);
 	return 0;
 }
 
@@ -162,20 +190,15 @@ static int scan_one(struct scan *s)
 	case '\t':
 	case '\r':
 	case '\n':
+		skip(s, 1);
+		return 0;
 	case '{':
 	case '}':
 	case '=':
 	case ',':
-		skip(s, 1);
-		return 0;
 	case '(':
-		s->parens++;
-		skip(s, 1);
-		return 0;
 	case ')':
-		s->parens -= s->parens > 0;
-		skip(s, 1);
-		return 0;
+		return scan_punctuation(s);
 	case '#':
 		skip_line(s);
 		return 0;
@@ -208,6 +231,8 @@ static int scan(struct policy_text *text, const char *name)
 	}
 	while (s.at < s.end && !rc)
 		rc = scan_one(&s);
+	if (!rc && s.in_call)
+		rc = refuse(&s, s.call_line, "a call that is not closed");
 	return rc;
 }
 
