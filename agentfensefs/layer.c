@@ -101,8 +101,8 @@ int layer_open_file(
 	const struct af_layer *layer, int dirfd, const char *name, int flags, struct stat *st)
 {
 	/*
-	 * Truncation must wait until it is known what was opened. O_NONBLOCK keeps a FIFO from
-	 * blocking; on a regular file it only matters where another process holds a lease.
+	 * O_NONBLOCK keeps a FIFO from blocking; on a regular file it only matters where another
+	 * process holds a lease.
 	 */
 	af_autoclose int fd = open_one(layer, dirfd, name,
 		(flags & ~(O_TRUNC | O_CREAT | O_EXCL)) | O_NONBLOCK | O_NOCTTY, 0);
@@ -111,18 +111,22 @@ int layer_open_file(
 	if (fd == -EAGAIN) {
 		af_autoclose int path_fd = layer_open_path(layer, dirfd, name);
 
-		return path_fd < 0 ? path_fd : layer_reopen(path_fd, flags, st);
+		return path_fd < 0 ? path_fd : layer_reopen(path_fd, flags & ~O_TRUNC, st);
 	}
 	if (fd == -ENXIO || fd == -ELOOP)
 		return -ESTALE;
 	if (fd < 0)
 		return fd;
 	err = check_regular(fd, st);
-	if (err)
-		return err;
-	if ((flags & O_TRUNC) && ftruncate(fd, 0) != 0)
-		return -errno;
-	return af_steal_fd(&fd);
+	return err ? err : af_steal_fd(&fd);
+}
+
+int layer_truncate(int fd, off_t size)
+{
+	/* By its path too: truncation does not need a descriptor that may write, as open(2)'s. */
+	if (ftruncate(fd, size) == 0 || truncate(layer_fd_path(fd).text, size) == 0)
+		return 0;
+	return -errno;
 }
 
 int layer_open_list(int dirfd)
@@ -144,11 +148,9 @@ int layer_create(const struct af_layer *layer, int dirfd, const char *name, int 
 	if (fd < 0)
 		return fd;
 	err = check_regular(fd, st);
-	if (err)
-		return err;
-	if ((flags & O_TRUNC) && ftruncate(fd, 0) != 0)
-		return -errno;
-	return af_steal_fd(&fd);
+	if (!err && (flags & O_TRUNC))
+		err = layer_truncate(fd, 0);
+	return err ? err : af_steal_fd(&fd);
 }
 
 int layer_tmpfile(int dirfd, int flags, mode_t mode, struct stat *st)

@@ -32,13 +32,14 @@ int layer_stat(const struct af_layer *layer, int dirfd, const char *name, struct
 int layer_open_path(const struct af_layer *layer, int dirfd, const char *name);
 int layer_open_dir(const struct af_layer *layer, int dirfd, const char *name);
 /*
- * Opens a regular file (-ESTALE if it is none) with open(2)'s flags; a FIFO that took its place does
- * not block and a device is not touched. *st is what was opened.
+ * Opens a regular file (-ESTALE if it is none) with open(2)'s flags but O_TRUNC, which must wait until
+ * the caller knows what was opened (*st). A FIFO that took its place does not block.
  */
 int layer_open_file(
 	const struct af_layer *layer, int dirfd, const char *name, int flags, struct stat *st);
 /* The same for what an O_PATH descriptor names. */
 int layer_reopen(int path_fd, int flags, struct stat *st);
+int layer_truncate(int fd, off_t size);
 /* Opens for reading the directory that an O_PATH descriptor names. */
 int layer_open_list(int dirfd);
 int layer_create(const struct af_layer *layer, int dirfd, const char *name, int flags, mode_t mode,

@@ -132,9 +132,7 @@ static int set_times(int fd, const struct stat *attr, int to_set)
 
 static int set_size(int fd, const struct stat *attr, const struct fuse_file_info *fi)
 {
-	if (fi)
-		return ftruncate(file_of(fi)->fd, attr->st_size) != 0 ? -errno : 0;
-	return truncate(layer_fd_path(fd).text, attr->st_size) != 0 ? -errno : 0;
+	return layer_truncate(fi ? file_of(fi)->fd : fd, attr->st_size);
 }
 
 /* Everything of to_set on the node of the O_PATH descriptor fd, in the order of passthrough_ll. */

@@ -75,7 +75,7 @@ static int open_backing(struct af_fs *fs, struct af_inode *inode, int flags)
 	inode_put(&fs->table, place.parent);
 	if (err)
 		return err;
-	fd = layer_open_file(&fs->layer, dirfd->fd, place.name, flags & ~O_TRUNC, &st);
+	fd = layer_open_file(&fs->layer, dirfd->fd, place.name, flags, &st);
 	dirfd_put(&fs->dirfds, dirfd);
 	if (fd == -ENOENT)
 		return -ESTALE;
@@ -83,8 +83,8 @@ static int open_backing(struct af_fs *fs, struct af_inode *inode, int flags)
 		close(fd);
 		return -ESTALE;
 	}
-	if (fd >= 0 && (flags & O_TRUNC) && ftruncate(fd, 0) != 0) {
-		err = -errno;
+	err = fd >= 0 && (flags & O_TRUNC) ? layer_truncate(fd, 0) : 0;
+	if (err) {
 		close(fd);
 		return err;
 	}
@@ -128,8 +128,10 @@ static void reply_created(struct op_ctx *op, int err, int fd, const struct fuse_
 {
 	struct af_inode *inode = err ? NULL : inode_get(&op->fs->table, entry->ino);
 
+	if (!err && !inode)
+		err = -ESTALE;
 	if (!err)
-		err = inode ? handle_new(op->fs, inode, fd, fi) : -ESTALE;
+		err = handle_new(op->fs, inode, fd, fi);
 	else if (fd >= 0)
 		close(fd);
 	if (err) {
