@@ -69,7 +69,8 @@ HARDEN_ = $(FORTIFY) -fstack-protector-strong -fstack-clash-protection $(if $(X8
 HARDEN_asan = -fsanitize=address -fno-omit-frame-pointer
 HARDEN_ubsan = -fsanitize=undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 HARDEN_tsan = -fsanitize=thread -fno-omit-frame-pointer
-HARDEN_analyzer = -fanalyzer
+# gcc 12's analyzer loses who owns memory stored through reallocated memory; LeakSanitizer does not.
+HARDEN_analyzer = -fanalyzer -Wno-analyzer-malloc-leak
 HARDEN = $(HARDEN_$(VARIANT))
 
 # libfuse: the system's if it is 3.17 or newer or if LIBFUSE=system, else the one `make deps` made.
@@ -95,8 +96,7 @@ LIBS_COMMON := $(shell $(PC) --libs $(PKGS_COMMON) 2>/dev/null) -lm
 LIBS_FS := $(shell $(PC_FUSE) --libs fuse3 2>/dev/null; $(PC) --libs $(PKGS_FS) 2>/dev/null)
 LIBS_RUN := $(shell $(PC) --libs $(PKGS_RUN) 2>/dev/null)
 
-DEFINES = -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
-	-DAF_VERSION='"$(VERSION)"' -DAF_DATADIR='"$(DATADIR)"'
+DEFINES = -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DAF_VERSION='"$(VERSION)"'
 ALL_CPPFLAGS = $(DEFINES) -Icommon $(PKG_CFLAGS) $(CPPFLAGS)
 ALL_CFLAGS = -std=gnu11 -O2 -g -fPIE -pthread $(WARNINGS) $(HARDEN) $(CFLAGS)
 ALL_LDFLAGS = -pie -pthread -Wl,--as-needed -Wl,-z,relro -Wl,-z,now \
@@ -125,14 +125,21 @@ $(B)/flags: FORCE
 	@$(if $(strip $(pkg_missing)),echo >&2 'missing: $(strip $(pkg_missing)); run: make deps'; exit 1)
 	@printf '%s\n' "$$FLAGS" | cmp -s - $@ || printf '%s\n' "$$FLAGS" >$@
 
+# Only path.c knows where we are installed, so another PREFIX costs no more than a link.
+$(B)/datadir: FORCE
+	@mkdir -p $(@D)
+	@echo '$(DATADIR)' | cmp -s - $@ || echo '$(DATADIR)' >$@
+$(B)/obj/common/path.o: $(B)/datadir
+$(B)/obj/common/path.o: OWN_FLAGS = -DAF_DATADIR='"$(DATADIR)"'
+
 $(B)/obj/%.o: %.c $(B)/flags
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(INCLUDES) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+	$(Q)$(CC) $(OWN_FLAGS) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
 
 # A program's headers are found by its own files and by its unit tests.
-$(call objs,tests/unit,$(UNIT_FS)): INCLUDES = -Iagentfensefs
-$(call objs,tests/unit,$(UNIT_RUN)): INCLUDES = -Iafrun
+$(call objs,tests/unit,$(UNIT_FS)): OWN_FLAGS = -Iagentfensefs
+$(call objs,tests/unit,$(UNIT_RUN)): OWN_FLAGS = -Iafrun
 
 $(B)/libcommon.a: $(call objs,common,$(COMMON))
 $(B)/libagentfensefs.a: $(call objs,agentfensefs,$(FS))
@@ -251,7 +258,7 @@ lint-analyzer:
 	$(again) VARIANT=analyzer WERROR=1 objects
 # clang-tidy (and clangd) take the flags from a file, one a line, with paths seen from build/.
 lint-tidy: build/compile_flags.txt
-	printf '%s\n' $(PROGRAM_C) | xargs -P2 -n4 clang-tidy --quiet -p build
+	@printf '%s\n' $(PROGRAM_C) | xargs -P2 -n4 clang-tidy --quiet -p build
 build/compile_flags.txt: $(B)/flags
 	@printf '%s\n' -std=gnu11 $(ALL_CPPFLAGS) | sed 's,^-I\([^/]\),-I$(CURDIR)/\1,' >$@
 

@@ -1,7 +1,7 @@
 #!/bin/bash
 # tree.sh: what no other linter looks at. Prints each finding and exits 1 if there is any.
 set -uo pipefail
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../.." || exit
 
 # So that `... | report` runs here and can set found.
 shopt -s lastpipe
@@ -34,9 +34,9 @@ grep -nE '\<(TODO|FIXME|XXX)\>' "${all[@]}" | grep -v '^tests/lint/tree.sh' | re
 grep -nE '[[:space:]]+$' "${all[@]}" | grep -vE '\.(png|gz):|^tests/fuzz/corpus' | report 'ends in white space'
 
 # A header stands alone.
+mapfile -t flags <build/compile_flags.txt
 for header in common/*.h agentfensefs/*.h afrun/*.h; do
-	cc -std=gnu11 -fsyntax-only -x c -include "$header" $(cat build/compile_flags.txt) /dev/null \
-		2>&1 | head -n 3
+	cc -fsyntax-only "${flags[@]}" -x c -include "$header" /dev/null 2>&1 | head -n 3
 done | report 'header does not stand alone'
 
 # common/ knows no program, and no program another.

@@ -4,13 +4,15 @@
 . "$(dirname "$0")/../../lib.sh"
 
 unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES
-cd "$ROOT" || exit 1
+# In a copy, since another PREFIX changes what is built; -a, so that only that is built.
+cp -a "$ROOT" "$T/src"
+cd "$T/src" || exit 1
 variant=${BUILD#"$ROOT"/build}
+export BUILD=$T/src/${BUILD#"$ROOT"/}
 
 run_make()
 {
-	# shellcheck disable=SC2086 # no variant is no word
-	timeout 300 make --no-print-directory ${variant#/} "$@"
+	timeout 300 make --no-print-directory ${variant:+"${variant#/}"} "$@"
 }
 
 tree()
@@ -29,6 +31,7 @@ expected=$({
 } | sort)
 
 umask 022
+before=$(tree "$T/src/common")
 check 'install below PREFIX' run_make install PREFIX="$T/opt/af"
 is "$(tree "$T/opt/af")" "$expected" '... exactly these files, with these modes'
 like "$("$T/opt/af/bin/agentfensefs" --presets)" "agent-safe"$'\t'"$T/opt/af/share/agentfense" \
@@ -36,6 +39,7 @@ like "$("$T/opt/af/bin/agentfensefs" --presets)" "agent-safe"$'\t'"$T/opt/af/sha
 check '... and the installed launcher runs' "$T/opt/af/bin/afrun" --version
 check 'uninstall' run_make uninstall PREFIX="$T/opt/af"
 is "$(tree "$T/opt")" '' '... leaves nothing'
+is "$(tree "$T/src/common")" "$before" 'nothing is written into the sources'
 
 # Installing under a DESTDIR with the usual prefix is what packagers do.
 check 'install below DESTDIR' run_make install DESTDIR="$T/dest dir"
