@@ -64,8 +64,8 @@ static bool describe(const struct af_rules *rules, struct check *check)
 		/* The reference is exponential in stars and braces. */
 		if (strlen(p->rule.pattern) > 40)
 			return false;
-		check->patterns[i] = (struct slow_pattern){p->rule.pattern, p->group,
-			(int)p->rule.level, p->rule.priority, p->nocase};
+		check->patterns[i] = (struct slow_pattern){
+			p->rule.pattern, p->group, (int)p->rule.level, p->rule.priority, p->nocase};
 	}
 	return true;
 }
@@ -123,8 +123,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		rc = add_file(rules, text, len);
 	/* A small cache, so that its end is met too. */
 	if (rc == 0 && policy_compile_sized(rules, 65536, &check.policy) == 0) {
-		check_paths(&check, describe(rules, &check), text + len + (len < size),
-			text + size);
+		check_paths(
+			&check, describe(rules, &check), text + len + (len < size), text + size);
 		policy_put(check.policy);
 	}
 	rules_free(rules);

@@ -75,6 +75,15 @@ static bool slow_named(const char *name, size_t len, uint32_t c)
 	return false;
 }
 
+/* Where the :] of a class's name is, within the component; else the [ is an ordinary member. */
+static const char *slow_named_end(const char *name)
+{
+	for (; *name && *name != '/'; name++)
+		if (name[0] == ':' && name[1] == ']')
+			return name;
+	return NULL;
+}
+
 /*
  * The bracket expression that p begins with (after the [): whether c is in it, and its length with
  * the ]. Only valid ones get here.
@@ -89,11 +98,13 @@ static bool slow_class(struct slow_text p, uint32_t c, size_t *used)
 		uint32_t low, high;
 
 		if (p.at[i] == '[' && p.at[i + 1] == ':') {
-			const char *end = strstr(p.at + i, ":]");
+			const char *end = slow_named_end(p.at + i + 2);
 
-			in |= slow_named(p.at + i + 2, (size_t)(end - p.at) - i - 2, c);
-			i = (size_t)(end - p.at) + 2;
-			continue;
+			if (end) {
+				in |= slow_named(p.at + i + 2, (size_t)(end - p.at) - i - 2, c);
+				i = (size_t)(end - p.at) + 2;
+				continue;
+			}
 		}
 		i += p.at[i] == '\\';
 		low = high = slow_char(p.at + i, p.len - i, &bytes);
