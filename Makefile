@@ -27,7 +27,7 @@ MAN5 = policies/agentfense-policy.5
 COMPLETIONS = agentfensefs/agentfensefs.bash afrun/afrun.bash
 POLICIES = $(wildcard policies/*.conf)
 
-UNIT_COMMON = test_common test_glob test_policy test_policy_property
+UNIT_COMMON = test_common test_glob test_policy_parse test_policy_decide test_policy_property
 UNIT_FS = test_fs
 UNIT_RUN = test_run
 SYS = sys sys_attrs sys_data sys_names
