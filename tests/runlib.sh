@@ -25,6 +25,8 @@ run()
 start_run()
 {
 	"$AFRUN" --direct -q -C "$SRC" "$@" &
+	# shellcheck disable=SC2034 # for the cases
+	# shellcheck disable=SC2034 # the case's
 	RUN=$!
 }
 

@@ -1,0 +1,51 @@
+# bash completion for afrun(1).
+# shellcheck shell=bash
+
+_afrun()
+{
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} i
+	local with_value=' -C --source -p --preset -P --policy -r --rule -e --env --env-file -w --workdir
+		-n --net -u --user -t --timeout --kill-after --bind --ro-bind --mount-at --report --audit -c '
+	local options='--source --preset --policy --rule --direct --env --env-file --workdir --mount-at
+		--ro-bind --bind --net --user --timeout --kill-after --report --audit --dry-run --verbose
+		--quiet --help --version -C -p -P -r -e -w -n -u -t -c -v -q'
+
+	# After the first word that is no option, or --, it is the command's own line.
+	for ((i = 1; i < COMP_CWORD; i++)); do
+		case ${COMP_WORDS[i]} in
+		--) i=$((i + 1)) && break ;;
+		-*) [[ $with_value == *[[:space:]]"${COMP_WORDS[i]}"[[:space:]]* ]] && i=$((i + 1)) ;;
+		*) break ;;
+		esac
+	done
+	if [ "$i" -lt "$COMP_CWORD" ] || [ "${COMP_WORDS[COMP_CWORD-1]}" = -- ]; then
+		if declare -F _command_offset >/dev/null; then
+			_command_offset "$i"
+		else
+			mapfile -t COMPREPLY < <(compgen -c -f -- "$cur")
+		fi
+		return
+	fi
+	case $prev in
+	-C | --source) mapfile -t COMPREPLY < <(compgen -d -- "$cur") ;;
+	-p | --preset)
+		mapfile -t COMPREPLY < <(compgen -W "$(agentfensefs --presets 2>/dev/null | cut -f1)" -- "$cur")
+		;;
+	-P | --policy | --env-file | --report | --audit | --bind | --ro-bind)
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		;;
+	-r | --rule) mapfile -t COMPREPLY < <(compgen -W 'none: view: read: write:' -- "$cur") ;;
+	-e | --env) mapfile -t COMPREPLY < <(compgen -e -- "$cur") ;;
+	-n | --net) mapfile -t COMPREPLY < <(compgen -W 'none host' -- "$cur") ;;
+	-u | --user) mapfile -t COMPREPLY < <(compgen -u -- "$cur") ;;
+	-w | --workdir | -t | --timeout | --kill-after | --mount-at | -c) COMPREPLY=() ;;
+	*)
+		case $cur in
+		-*) mapfile -t COMPREPLY < <(compgen -W "$options" -- "$cur") ;;
+		*) mapfile -t COMPREPLY < <(compgen -c -- "$cur") ;;
+		esac
+		;;
+	esac
+}
+
+complete -o filenames -F _afrun afrun
