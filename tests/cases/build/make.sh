@@ -21,7 +21,7 @@ compiled()
 
 snapshot()
 {
-	find . -path ./build -prune -o -printf '%y %m %s %T@ %p\n' | sort
+	find . -mindepth 1 -path ./build -prune -o -printf '%y %m %s %T@ %p\n' | sort
 }
 
 before=$(snapshot)
