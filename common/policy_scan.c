@@ -23,11 +23,13 @@
 struct scan {
 	struct policy_text *out;
 	const char *name;
-	const char *at, *end;
+	char *at;
+	const char *end;
 	unsigned int line;
 	bool in_call;      /* between parentheses */
 	bool after_string; /* there, a comma or the closing one must follow */
-	unsigned int call_line;
+	bool in_group;     /* between braces */
+	unsigned int call_line, group_line;
 };
 
 static int refuse(const struct scan *s, unsigned int line, const char *why)
@@ -49,23 +51,35 @@ static bool starts_with(const struct scan *s, const char *text)
 	return (size_t)(s->end - s->at) >= len && memcmp(s->at, text, len) == 0;
 }
 
-/* To the end of the line, which is left. */
-static void skip_line(struct scan *s)
+/*
+ * Comments become blanks: libConfuse does not take them between any two words, and then loses count
+ * of the lines.
+ */
+static void blank(struct scan *s, size_t count)
 {
-	while (s->at < s->end && *s->at != '\n')
-		s->at++;
+	for (; count > 0 && s->at < s->end; count--) {
+		if (*s->at != '\n')
+			*s->at = ' ';
+		skip(s, 1);
+	}
 }
 
-static int skip_comment(struct scan *s)
+static void blank_line(struct scan *s)
+{
+	while (s->at < s->end && *s->at != '\n')
+		blank(s, 1);
+}
+
+static int blank_comment(struct scan *s)
 {
 	unsigned int line = s->line;
 
-	skip(s, 2);
+	blank(s, 2);
 	while (s->at < s->end && !starts_with(s, "*/"))
-		skip(s, 1);
+		blank(s, 1);
 	if (s->at == s->end)
 		return refuse(s, line, "a comment that is not closed");
-	skip(s, 2);
+	blank(s, 2);
 	return 0;
 }
 
@@ -151,18 +165,19 @@ static int scan_word(struct scan *s)
 {
 	if (starts_with(s, "${"))
 		return refuse(s, s->line, "${...} is put in from the environment: not in a policy");
-	if (!is_word(*s->at))
-		return refuse(s, s->line, "an unexpected character outside quotes");
 	if (s->in_call)
 		return refuse(s, s->line, "a pattern or file name must be in quotes");
+	if (!is_word(*s->at))
+		return refuse(s, s->line, "an unexpected character outside quotes");
 	while (s->at < s->end && is_word(*s->at))
 		s->at++;
 	return 0;
 }
 
 /*
- * Calls are checked here whole: libConfuse loses memory where it finds a mistake inside of one, and a
- * daemon that reads its policy again would lose it every time.
+ * Calls and groups are checked here: libConfuse loses memory where it finds a mistake inside a call,
+ * and a daemon that reads its policy again would lose it every time; and it takes the end of the file
+ * for the end of a group.
  */
 static int scan_punctuation(struct scan *s)
 {
@@ -176,6 +191,13 @@ static int scan_punctuation(struct scan *s)
 		s->in_call = false;
 	} else if (c == ',' && s->in_call && s->after_string) {
 		s->after_string = false;
+	} else if (c == '{' && !s->in_group && !s->in_call) {
+		s->in_group = true;
+		s->group_line = s->line;
+	} else if (c == '}' && s->in_group && !s->in_call) {
+		s->in_group = false;
+	} else if (c == '{' || c == '}') {
+		return refuse(s, s->line, "a group is rules 'TITLE' { ... }");
 	} else if (s->in_call || c == '(' || c == ')') {
 		return refuse(s, s->line, "a call is LEVEL('PATTERN', ...)");
 	}
@@ -200,17 +222,17 @@ static int scan_one(struct scan *s)
 	case ')':
 		return scan_punctuation(s);
 	case '#':
-		skip_line(s);
+		blank_line(s);
 		return 0;
 	case '"':
 	case '\'':
 		return scan_string(s, *s->at);
 	}
 	if (starts_with(s, "//")) {
-		skip_line(s);
+		blank_line(s);
 		return 0;
 	}
-	return starts_with(s, "/*") ? skip_comment(s) : scan_word(s);
+	return starts_with(s, "/*") ? blank_comment(s) : scan_word(s);
 }
 
 static int scan(struct policy_text *text, const char *name)
@@ -233,6 +255,8 @@ static int scan(struct policy_text *text, const char *name)
 		rc = scan_one(&s);
 	if (!rc && s.in_call)
 		rc = refuse(&s, s.call_line, "a call that is not closed");
+	if (!rc && s.in_group)
+		rc = refuse(&s, s.group_line, "a group that is not closed");
 	return rc;
 }
 
