@@ -16,10 +16,13 @@ PKG_CONFIG = pkg-config
 
 # ---- what there is ------------------------------------------------------------------------------
 
-# Wildcards until the first files are all there; then explicit lists.
-COMMON := $(notdir $(basename $(wildcard common/*.c)))
-FS := $(filter-out main,$(notdir $(basename $(wildcard agentfensefs/*.c))))
-RUN := $(filter-out main,$(notdir $(basename $(wildcard afrun/*.c))))
+COMMON = glob glob_class io json log path policy_cache policy_check policy_classes policy_compile \
+	policy_decide policy_intern policy_parse policy_preset policy_rules policy_scan policy_state \
+	policy_trie spawn
+FS = attr audit audit_infer conn counters cred dirfd explain gate inode kcache layer op_attr op_data \
+	op_dir op_file op_lookup op_name op_rename op_xattr options session tree
+RUN = bwrap control env facts filter fsmount host identity inside opts plan refusals report rootfs \
+	sandbox show supervise terminal words
 
 PROGRAMS = agentfensefs afrun
 MAN1 = agentfensefs/agentfensefs.1 afrun/afrun.1
@@ -29,25 +32,12 @@ POLICIES = $(wildcard policies/*.conf)
 
 UNIT_COMMON = test_common test_glob test_policy_parse test_policy_decide test_policy_property
 UNIT_FS = test_fs
-UNIT_RUN = test_run
+UNIT_RUN = test_afrun_opts test_afrun_plan
 SYS = sys sys_attrs sys_data sys_names
 FIXTURES = attack fsdiff linux_data linux_names linux_sharing peer treecmp
 FUZZERS = fuzz_policy
 FUZZ_SECONDS = 60
 BENCHES = bench_policy
-
-# Until each file is there. (Removed when all are.)
-there = $(foreach f,$(2),$(if $(wildcard $(1)/$(f).c),$(f)))
-PROGRAMS := $(foreach p,$(PROGRAMS),$(if $(wildcard $(p)/main.c),$(p)))
-UNIT_COMMON := $(call there,tests/unit,$(UNIT_COMMON))
-UNIT_FS := $(call there,tests/unit,$(UNIT_FS))
-UNIT_RUN := $(call there,tests/unit,$(UNIT_RUN))
-FIXTURES := $(call there,tests/fixtures,$(FIXTURES))
-FUZZERS := $(call there,tests/fuzz,$(FUZZERS))
-BENCHES := $(call there,tests/bench,$(BENCHES))
-MAN1 := $(wildcard $(MAN1))
-MAN5 := $(wildcard $(MAN5))
-COMPLETIONS := $(wildcard $(COMPLETIONS))
 
 # ---- variants: make [asan|ubsan|tsan] [check ...] -----------------------------------------------
 

@@ -11,7 +11,7 @@ start_with_daemon()
 {
 	fresh_source
 	start_run "$@" -- sh -c 'trap "" TERM HUP INT; (setsid sh -c "trap \"\" TERM HUP; echo \$\$ >output/daemon; sleep 300" &)
-		while ! [ -s output/daemon ]; do sleep 0.02; done; trap - TERM HUP INT; echo up >output/up; exec sleep 300'
+		while ! [ -s output/daemon ]; do sleep 0.02; done; trap - TERM HUP INT; echo up >output/up; exec tail -f /dev/null'
 	wait_for 20 test -s "$SRC/output/up"
 }
 
@@ -90,13 +90,13 @@ wait_for 10 af_no_process
 ok $? 'what the command leaves running ends with it'
 
 # ---- any process killed
-for who in afrun agentfensefs bwrap afrun-inside sleep; do
+for who in afrun agentfensefs bwrap afrun-inside tail; do
 	start_with_daemon
 	pid=$(process_named "$who")
 	kill -9 "$pid"
 	ended "kill -9 of $who"
 	case $who in
-	afrun | sleep) expected=137 ;;
+	afrun | tail) expected=137 ;;
 	*) expected=125 ;;
 	esac
 	is "$STATUS" "$expected" "kill -9 of $who: the status"

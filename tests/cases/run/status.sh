@@ -83,7 +83,9 @@ is "${PIPESTATUS[0]}" 141 'by SIGPIPE, as outside'
 # shellcheck disable=SC2069 # on purpose
 is "$(run -- sh -c 'echo out; echo err >&2' 2>&1 >/dev/null)" err 'stderr is apart'
 # (Not by run(), whose subshell would hold the stream.)
-got=$("$AFRUN" --direct -q -C "$SRC" -- sh -c 'exec 1>&-; while :; do sleep 0.05; [ -e output/seen ] && exit 5; done' | cat; touch "$SRC/output/seen"; echo "${PIPESTATUS[0]}")
+"$AFRUN" --direct -q -C "$SRC" -- sh -c 'exec 1>&-; while ! [ -e output/seen ]; do sleep 0.02; done; exit 5' |
+	{ cat && touch "$SRC/output/seen"; }
+got=${PIPESTATUS[0]}
 is "$got" 5 'a stream that the command closes is closed'
 is "$(run -- sh -c 'if : <&0; then echo open; else echo closed; fi' 2>/dev/null <&-)" closed 'a closed stdin stays closed'
 run -- sh -c 'if : >&1; then exit 1; fi; exit 9' 2>/dev/null >&-
