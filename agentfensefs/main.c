@@ -35,19 +35,20 @@
 
 enum { EXIT_USAGE = 2, MAX_HELD_DIRECTORIES = 1024, MAX_DESCRIPTORS = 65536 };
 
-/* libfuse's own messages, one line each like ours. */
+/* libfuse's own messages, one line each like ours; it writes some of them in pieces. */
 static void log_fuse(enum fuse_log_level level, const char *fmt, va_list args)
 {
-	af_autofree char *text = NULL;
-	size_t len;
+	static _Thread_local char text[1024];
+	static _Thread_local size_t used;
+	int len = vsnprintf(text + used, sizeof(text) - used, fmt, args);
 
-	if (vasprintf(&text, fmt, args) < 0) {
-		text = NULL;
+	if (len < 0)
 		return;
-	}
-	len = strlen(text);
-	if (len > 0 && text[len - 1] == '\n')
-		text[len - 1] = '\0';
+	used = used + (size_t)len < sizeof(text) ? used + (size_t)len : sizeof(text) - 1;
+	if (used == 0 || (text[used - 1] != '\n' && used < sizeof(text) - 1))
+		return;
+	text[used - 1] = '\0';
+	used = 0;
 	if (level <= FUSE_LOG_WARNING)
 		log_error("%s", text);
 	else
@@ -96,6 +97,11 @@ static int set_mount_options(struct fs_options *options)
 		err = add_option(args, "fsname=", real ? real : options->source);
 	if (!err && options->debug)
 		err = fuse_opt_add_arg(args, "-d");
+	/* mount(8) passes suid and dev for root; nothing in the source may have that power here. */
+	if (!err)
+		err = add_option(args, "nosuid", "");
+	if (!err)
+		err = add_option(args, "nodev", "");
 	return err;
 }
 
@@ -231,11 +237,16 @@ static int serve(struct af_fs *fs)
 static int resolve_mountpoint(struct fs_options *options)
 {
 	char *real = realpath(options->mountpoint, NULL);
+	struct stat st;
+	int err = 0;
 
-	if (!real) {
-		int err = -errno;
-
+	if (!real || stat(real, &st) != 0)
+		err = -errno;
+	else if (!S_ISDIR(st.st_mode))
+		err = -ENOTDIR;
+	if (err) {
 		log_error("mount point: %s: %s", options->mountpoint, strerror(-err));
+		free(real);
 		return err;
 	}
 	free(options->mountpoint);
@@ -259,7 +270,7 @@ static int mount_and_serve(struct af_fs *fs, struct fs_options *options)
 	session_block_signals();
 	fs->session = fuse_session_new(&options->mount_args, &session_ops, sizeof(session_ops), fs);
 	if (!fs->session)
-		return -EINVAL; /* libfuse has said why */
+		return -EINVAL; /* an unknown option: libfuse has said so */
 	err = fuse_session_mount(fs->session, options->mountpoint) == 0 ? serve(fs) : -EIO;
 	fuse_session_destroy(fs->session);
 	return err;
@@ -278,6 +289,8 @@ static int run_mount(struct fs_options *options)
 	if (!err)
 		err = mount_and_serve(&fs, options);
 	fs_fini(&fs);
+	if (err == -EINVAL)
+		return EXIT_USAGE;
 	return err ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 

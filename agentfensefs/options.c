@@ -98,7 +98,7 @@ static int add_rules(
 static int bad_value(const char *name, const char *value, const char *why)
 {
 	log_error("option %s: %s: %s", name, value, why);
-	return 1;
+	return 2;
 }
 
 static int set_cache(struct fs_options *options, const char *value)
@@ -321,7 +321,19 @@ static const struct option long_options[] = {
 	{0},
 };
 
-static int one_flag(struct fs_options *options, int key)
+/* What getopt_long(3) did not like is in optopt, or is the argument before optind. */
+static int bad_flag(char **argv)
+{
+	if (optopt && optopt < LONG_EXPLAIN && !strstr(argv[optind - 1], "--"))
+		log_error("-%c: not an option, or without its value; try 'agentfensefs --help'",
+			optopt);
+	else
+		log_error("%s: not an option, or its value is wrong; try 'agentfensefs --help'",
+			argv[optind - 1]);
+	return 2;
+}
+
+static int one_flag(struct fs_options *options, int key, char **argv)
 {
 	if (key >= LONG_OURS)
 		return set_option(options, (enum option_key)(key - LONG_OURS), optarg ? optarg : "",
@@ -364,8 +376,7 @@ static int one_flag(struct fs_options *options, int key)
 	case 'v':
 		return 0;
 	default:
-		log_error("try 'agentfensefs --help'");
-		return 2;
+		return bad_flag(argv);
 	}
 }
 
@@ -397,6 +408,7 @@ int options_parse(struct fs_options *options, int argc, char **argv)
 {
 	int key, status = 0;
 
+	opterr = 0;
 	*options = (struct fs_options){
 		.passthrough = true,
 		.threads = DEFAULT_THREADS,
@@ -405,7 +417,7 @@ int options_parse(struct fs_options *options, int argc, char **argv)
 	if (fuse_opt_add_arg(&options->mount_args, "agentfensefs") != 0)
 		return 1;
 	while (!status && (key = getopt_long(argc, argv, "fdo:C:0hVnsv", long_options, NULL)) != -1)
-		status = one_flag(options, key);
+		status = one_flag(options, key, argv);
 	return status ? status : set_operands(options, argc - optind, argv + optind);
 }
 

@@ -86,7 +86,9 @@ void session_block_signals(void)
 
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	sigaction(SIGUSR2, &interrupt, NULL);
+	/* A reader that has gone, and limits of whoever started us, are errors of one call only. */
 	sigaction(SIGPIPE, &ignore, NULL);
+	sigaction(SIGXFSZ, &ignore, NULL);
 }
 
 static void send_event(const struct af_fs *fs, enum event event)
