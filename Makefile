@@ -176,16 +176,18 @@ deps:
 
 # deps may install what the variables above are made from, hence a second make wherever it is needed.
 again = +@$(MAKE) --no-print-directory
+# Those that are waited for use all processors, unless -j was given.
+jobs = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 # Of the cases, only some: make check CASES='tests/cases/fs/*.sh'
 check: deps
-	$(again) check-only $(VARIANT)
+	$(again) $(jobs) check-only $(VARIANT)
 check-only: all test-programs
 	@BUILD='$(abspath $(B))' tests/check.sh $(CASES)
 unit: test-programs
 	@BUILD='$(abspath $(B))' AS_USER=0 tests/check.sh $(UNITS:%=$(B)/tests/unit/%)
 
 demo: deps
-	$(again) demo-only
+	$(again) $(jobs) demo-only
 demo-only: all
 	@tests/demo/run.sh
 

@@ -16,9 +16,9 @@ wrong=0
 
 T=$(mktemp -d) || exit
 T=$(cd "$T" && pwd -P)
-trap 'cd /; rm -rf --one-file-system "$T"' EXIT
+trap 'cd / && rm -rf --one-file-system "$T"' EXIT
 trap 'exit 130' INT
-trap 'exit 143' TERM
+trap 'exit 143' TERM HUP PIPE
 
 say()
 {
