@@ -15,13 +15,30 @@ void json_init(struct af_json *json, FILE *out)
 	json->need_comma = false;
 }
 
+/* How many bytes text begins with that are written as they are: most texts are nothing else. */
+static size_t plain_length(const char *text, size_t len)
+{
+	size_t plain = 0;
+
+	while (plain < len && text[plain] >= ' ' && text[plain] <= '~' && text[plain] != '"' &&
+		text[plain] != '\\')
+		plain++;
+	return plain;
+}
+
 static void put_text(FILE *out, const char *text, size_t len)
 {
 	putc_unlocked('"', out);
 	for (size_t i = 0; i < len;) {
-		unsigned char c = (unsigned char)text[i];
-		size_t bytes = utf8_length(text + i, len - i, NULL);
+		size_t plain = plain_length(text + i, len - i), bytes;
+		unsigned char c;
 
+		fwrite_unlocked(text + i, 1, plain, out);
+		i += plain;
+		if (i == len)
+			break;
+		c = (unsigned char)text[i];
+		bytes = utf8_length(text + i, len - i, NULL);
 		if (c == '"' || c == '\\')
 			fprintf(out, "\\%c", c);
 		else if (c == '\n')
@@ -33,7 +50,7 @@ static void put_text(FILE *out, const char *text, size_t len)
 		else if (bytes == 0)
 			fprintf(out, "\\udc%02x", c);
 		else
-			fwrite(text + i, 1, bytes, out);
+			fwrite_unlocked(text + i, 1, bytes, out);
 		i += bytes ? bytes : 1;
 	}
 	putc_unlocked('"', out);
