@@ -5,6 +5,7 @@
 #     run ARGS...            afrun --direct -q -C $SRC ARGS...
 #     start_run ARGS...      the same in the background: $RUN is its pid; wait_for it
 #     inside ARGS...         run -- with the test programs at /opt/tests
+#     is_in_state PID T      whether it is stopped (or another letter of ps)
 #     process_named COMM     the pid of a descendant of the case with this name (bounded wait)
 
 SRC=$T/src
@@ -57,6 +58,12 @@ find_named()
 process_named()
 {
 	wait_for 10 find_named "$1" >/dev/null && find_named "$1"
+}
+
+# Whether process $1 is in the state $2, as ps(1) says it in a letter.
+is_in_state()
+{
+	[ "$(ps -o stat= -p "$1" | cut -c1)" = "$2" ]
 }
 
 need_sandbox()

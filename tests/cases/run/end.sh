@@ -49,14 +49,6 @@ touch "$SRC/output/go"
 ended 'SIGINT that the caller ignores'
 is "$STATUS" 7 'an ignored signal stays ignored'
 
-state_of()
-{
-	ps -o stat= -p "$1" | cut -c1
-}
-is_in_state()
-{
-	[ "$(state_of "$1")" = "$2" ]
-}
 fresh_source
 set -m
 start_run -- sh -c 'echo up >output/up; while ! [ -e output/go ]; do sleep 0.02; done; exit 6'

@@ -87,10 +87,11 @@ is "$(run -- sh -c 'echo out; echo err >&2' 2>&1 >/dev/null)" err 'stderr is apa
 	{ cat && touch "$SRC/output/seen"; }
 got=${PIPESTATUS[0]}
 is "$got" 5 'a stream that the command closes is closed'
-is "$(run -- sh -c 'if : <&0; then echo open; else echo closed; fi' 2>/dev/null <&-)" closed 'a closed stdin stays closed'
-run -- sh -c 'if : >&1; then exit 1; fi; exit 9' 2>/dev/null >&-
+run -- sh -c '[ -e /proc/$$/fd/0 ] && exit 1; exit 9' <&-
+is $? 9 'a closed stdin stays closed'
+run -- sh -c '[ -e /proc/$$/fd/1 ] && exit 1; exit 9' >&-
 is $? 9 'a closed stdout too'
-run -- sh -c 'if : >&2; then exit 1; fi; exit 9' 2>&-
+run -- sh -c '[ -e /proc/$$/fd/2 ] && exit 1; exit 9' 2>&-
 is $? 9 'a closed stderr too'
 is "$(run -- true 2>&1)" '' 'nothing is said where there is nothing to say'
 done_testing
