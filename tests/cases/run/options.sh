@@ -19,8 +19,6 @@ is "$(run -r 'none:/a,b' -- ls)" $'file\nnew\noutput' 'a comma in a rule'
 rm "$SRC/a,b"
 
 # ---- environment
-is "$(run -- env | sed 's/=.*//' | sort | tr '\n' ' ')" 'HOME LANG PATH PWD TERM USER ' 'what a shell sees' ||
-	diag "$(run -- env)"
 is "$(TERM=dumb run -- env | sed 's/=.*//' | sort | tr '\n' ' ')" 'HOME LANG PATH TERM USER ' 'nothing else is set'
 is "$(X=outside run -e X -e Y='two words' -e NOT_SET -e HOME=/tmp -- sh -c 'echo "$X|$Y|${NOT_SET-unset}|$HOME"')" \
 	'outside|two words|unset|/tmp' '-e'
@@ -60,7 +58,7 @@ run --bind "$T/tools" -- sh -c 'echo new >"$1/in/n"' - "$T/tools"
 is "$(cat "$T/tools/in/n")" new '--bind, at its own place'
 mkdir "$T/a:b"
 is "$(run --ro-bind "$T/a\\:b:/opt/x\\:y" -- ls /opt)" x:y 'a colon in a name'
-is "$(run -- sh -c 'touch /tmp/a /run/b /dev/shm/c /var/tmp/d && ls /tmp /run /dev/shm' | tr '\n' ' ')" \
+is "$(run -- sh -c 'touch /tmp/a /run/b /dev/shm/c /var/tmp/d && ls /tmp /run /dev/shm' | tr -s '\n' ' ')" \
 	'/dev/shm: c /run: b /tmp: a d ' 'private places are writable'
 is "$(run -- sh -c 'cat /etc/hostname; hostname')" $'sandbox\nsandbox' 'a neutral host name'
 
@@ -93,7 +91,7 @@ like "$(run -v -- true 2>&1; echo)" '^$' 'a quiet run'
 # ---- usual tools
 is "$(run -- bash -c 'a=(1 2); echo ${#a[@]}')" 2 bash
 if command -v git >/dev/null; then
-	is "$(run -w output -- sh -c 'git init -q r && cd r && git config user.email a@b && git config user.name n &&
+	is "$(run -p full-access -w output -- sh -c 'git init -q r && cd r && git config user.email a@b && git config user.name n &&
 		echo x >f && git add f && git commit -qm m && git log --format=%s')" m git
 fi
 if command -v gcc >/dev/null && command -v make >/dev/null; then
