@@ -3,7 +3,7 @@
  *
  * In the order in which things happen:
  *
- *     options.c      command line and -o -> struct fs_options
+ *     options.c options_rules.c usage.c   command line and -o -> struct fs_options
  *     explain.c      --explain, --check, --presets: decisions without a mount
  *     main.c         mounts, goes to the background, and unmounts
  *     conn.c         what we and the kernel agree on
@@ -11,7 +11,7 @@
  *     op_*.c         requests: parse, gate, layer, reply
  *     gate.c         the only caller of the policy: verdicts -> errno and audit
  *     tree.c         whether a whole directory may move
- *     inode.c        nodes that the kernel knows, and their names
+ *     inode.c inode_path.c   nodes that the kernel knows, and their names
  *     dirfd.c        from a node to a descriptor
  *     layer.c        every *at() call on the source
  *     attr.c cred.c  what files look like; acting as the caller
@@ -210,8 +210,6 @@ static struct af_policy *load_policy(const struct fs_options *options)
 	struct af_rules *rules = options_load_rules(options, false);
 	struct af_policy *policy = NULL;
 
-	if (rules && options->rules_count == 0 && !options->has_default)
-		log_warn("no policy: nothing of %s will be visible", options->source);
 	if (rules && policy_compile(rules, &policy) != 0)
 		policy = NULL;
 	rules_free(rules);
@@ -271,6 +269,8 @@ static int mount_and_serve(struct af_fs *fs, struct fs_options *options)
 	fs->session = fuse_session_new(&options->mount_args, &session_ops, sizeof(session_ops), fs);
 	if (!fs->session)
 		return -EINVAL; /* an unknown option: libfuse has said so */
+	if (options->rules_count == 0 && !options->has_default)
+		log_warn("no policy: nothing of %s will be visible", options->source);
 	err = fuse_session_mount(fs->session, options->mountpoint) == 0 ? serve(fs) : -EIO;
 	fuse_session_destroy(fs->session);
 	return err;

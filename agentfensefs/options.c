@@ -64,37 +64,6 @@ static int set_text(char **field, const char *value)
 	return *field ? 0 : 1;
 }
 
-/* value as an absolute path, without resolving anything in it; newly allocated. */
-static char *absolute_path(const char *value)
-{
-	af_autofree char *cwd = NULL;
-	char *joined;
-
-	if (*value == '/')
-		return strdup(value);
-	cwd = getcwd(NULL, 0);
-	if (!cwd || asprintf(&joined, "%s/%s", cwd, value) < 0)
-		return NULL;
-	return joined;
-}
-
-static int add_rules(
-	struct fs_options *options, enum fs_source_kind kind, const char *value, const char *origin)
-{
-	struct fs_rules_source *rules =
-		reallocarray(options->rules, options->rules_count + 1, sizeof(*options->rules));
-	struct fs_rules_source *added;
-
-	if (!rules)
-		return 1;
-	options->rules = rules;
-	added = &rules[options->rules_count++];
-	*added = (struct fs_rules_source){.kind = kind, .origin = origin, .text = strdup(value)};
-	if (kind == FS_RULES_FILE)
-		added->absolute = absolute_path(value);
-	return added->text && (kind != FS_RULES_FILE || added->absolute) ? 0 : 1;
-}
-
 static int bad_value(const char *name, const char *value, const char *why)
 {
 	log_error("option %s: %s: %s", name, value, why);
@@ -155,11 +124,11 @@ static int set_option(
 
 	switch (key) {
 	case OPT_POLICY:
-		return add_rules(options, FS_RULES_FILE, value, origin);
+		return options_add_rules(options, FS_RULES_FILE, value, origin);
 	case OPT_PRESET:
-		return add_rules(options, FS_RULES_PRESET, value, origin);
+		return options_add_rules(options, FS_RULES_PRESET, value, origin);
 	case OPT_RULE:
-		return add_rules(options, FS_RULES_TEXT, value, origin);
+		return options_add_rules(options, FS_RULES_TEXT, value, origin);
 	case OPT_DEFAULT:
 		options->has_default = true;
 		if (level_parse(value, &options->default_level) != 0)
@@ -433,72 +402,4 @@ void options_fini(struct fs_options *options)
 	free(options->audit);
 	free(options->explain_source);
 	fuse_opt_free_args(&options->mount_args);
-}
-
-static int load_one(struct af_rules *rules, const struct fs_rules_source *source, bool again)
-{
-	switch (source->kind) {
-	case FS_RULES_FILE:
-		return rules_add_file(rules, again ? source->absolute : source->text);
-	case FS_RULES_PRESET:
-		return rules_add_preset(rules, source->text);
-	case FS_RULES_TEXT:
-		return rules_add_text(rules, source->text, source->origin);
-	}
-	return -EINVAL;
-}
-
-struct af_rules *options_load_rules(const struct fs_options *options, bool again)
-{
-	struct af_rules *rules = rules_new();
-	int err = rules ? 0 : -ENOMEM;
-
-	/* Files and presets first: what is on the command line comes after them. */
-	for (int texts = 0; texts <= 1; texts++)
-		for (size_t i = 0; i < options->rules_count && !err; i++)
-			if ((options->rules[i].kind == FS_RULES_TEXT) == (texts == 1))
-				err = load_one(rules, &options->rules[i], again);
-	if (!err && options->has_default)
-		rules_set_default(rules, options->default_level);
-	if (!err)
-		return rules;
-	if (err == -ENOMEM)
-		log_error("policy: out of memory");
-	rules_free(rules);
-	return NULL;
-}
-
-void options_print_help(void)
-{
-	fputs("Usage: agentfensefs [-f] [-d] [-o OPT[,OPT]...] SOURCE MOUNTPOINT\n"
-	      "       agentfensefs --explain [--json] [-0] [-C SOURCE] [-o ...] [PATH...]\n"
-	      "       agentfensefs --check [-o ...]\n"
-	      "       agentfensefs --presets\n"
-	      "\n"
-	      "Mounts a view of SOURCE in which each path is none, view, read or write.\n"
-	      "\n"
-	      "Options, each as -o NAME[=VALUE] or as --NAME[=VALUE]:\n"
-	      "  policy=FILE            rules from a file (repeatable)\n"
-	      "  preset=NAME            rules of a preset (repeatable; see --presets)\n"
-	      "  rule=LEVEL[@PRIO]:PAT  one rule, after those of files (repeatable)\n"
-	      "  default=LEVEL          the level of what no rule matches (none)\n"
-	      "  audit=FILE             log refusals, one JSON object a line\n"
-	      "  audit_all              log what is granted as well\n"
-	      "  cache=auto|never|always  what the kernel may remember\n"
-	      "  passthrough=auto|no    let the kernel read and write files directly\n"
-	      "  threads=N              worker threads (4)\n"
-	      "  foreground             stay in the foreground (also -f)\n"
-	      "  ready_fd=N             write a line to descriptor N once the mount answers\n"
-	      "  lend=UID:GID           root only: show root's files as UID's, act as root for it\n"
-	      "and FUSE's own (ro, allow_other, fsname=...).\n"
-	      "\n"
-	      "  -d, --debug     print every request (implies -f)\n"
-	      "  -0, --null      --explain: paths and records end in NUL\n"
-	      "      --json      --explain: an object a line\n"
-	      "  -C, --source    --explain: see in SOURCE what is a directory\n"
-	      "  -h, --help      this text\n"
-	      "  -V, --version   versions of agentfensefs and libfuse\n"
-	      "\n"
-	      "SIGHUP reads the policy again; SIGUSR1 logs counters. See agentfensefs(1).\n",
-		stdout);
 }

@@ -61,6 +61,9 @@ struct fs_options {
 int options_parse(struct fs_options *options, int argc, char **argv);
 void options_fini(struct fs_options *options);
 
+/* Adds one source of rules, after those there are. Returns 0, or 1 when out of memory. */
+int options_add_rules(struct fs_options *options, enum fs_source_kind kind, const char *value,
+	const char *origin);
 /* Reads and checks all rules anew; reported. again: not for the first time. NULL on error. */
 struct af_rules *options_load_rules(const struct fs_options *options, bool again);
 
