@@ -49,6 +49,7 @@ static int open_source(struct af_gathered *gathered, const struct af_opts *opts,
 static int find_identity(
 	struct af_identity *identity, const struct af_opts *opts, const struct stat *source)
 {
+	/* NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): errno is not 0 where open failed */
 	const struct passwd *owner = getpwuid(source->st_uid);
 	struct af_identity_facts facts = {
 		.caller_uid = geteuid(),

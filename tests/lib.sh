@@ -313,7 +313,7 @@ af_clean()
 		echo "mount: $mnt"
 		umount -l -- "$mnt" 2>/dev/null || fusermount3 -u -z -- "$mnt"
 	done
-	if ! wait_for "${AF_PATIENCE:-5}" af_no_process; then
+	if ! wait_for "${AF_PATIENCE:-15}" af_no_process; then
 		for pid in $(af_descendants); do
 			echo "process: $pid $(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null)"
 			kill -9 "$pid" 2>/dev/null
