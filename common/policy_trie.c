@@ -41,10 +41,11 @@ struct trie {
 	struct trie_edge *edges;
 	struct trie_item *items;
 	struct reach *reaches;
-	enum af_level *levels; /* by rank */
-	uint32_t *table;       /* open addressing: edge + 1 by (parent, key) */
+	enum af_level *levels;     /* by rank */
+	struct glob_token *tokens; /* room for one insertion's */
+	uint32_t *table;           /* open addressing: edge + 1 by (parent, key) */
 	size_t node_count, node_room, edge_count, edge_room, item_count, item_room, reach_count,
-		reach_room, level_room, slots;
+		reach_room, level_room, token_room, slots;
 	struct intern classes; /* ranges */
 	struct intern braces;  /* tokens */
 };
@@ -54,7 +55,7 @@ struct insertion {
 	struct trie *trie;
 	const struct glob *glob;
 	const struct trie_pattern *pattern;
-	struct glob_token *tokens; /* with the trie's numbers for classes */
+	const struct glob_token *tokens; /* with the trie's numbers for classes */
 	size_t count;
 	size_t last; /* where the last component's tokens begin */
 };
@@ -105,6 +106,12 @@ static bool grow_edges(struct trie *trie)
 	return true;
 }
 
+/* gcc 12 takes what the trie keeps for lost here; LeakSanitizer and valgrind know better. */
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wanalyzer-malloc-leak"
+#endif
+
 /* The edge's target, 0 where it has just been made. NULL: no memory. */
 static uint32_t *edge_at(struct trie *trie, uint32_t parent, uint32_t key)
 {
@@ -128,6 +135,10 @@ static uint32_t *edge_at(struct trie *trie, uint32_t parent, uint32_t key)
 	trie->table[slot] = (uint32_t)++trie->edge_count;
 	return &trie->edges[trie->edge_count - 1].target;
 }
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
 
 /* The child over key; a new one gets flags. Node 0 is the root and nobody's child. */
 static int64_t child(struct trie *trie, uint32_t parent, uint32_t key, uint32_t flags)
@@ -326,31 +337,46 @@ static int insert_end(struct insertion *in, uint32_t node)
 	return 0;
 }
 
-/* The tokens with the trie's own numbers for their classes, which equal classes share. */
+/* Gives a class the trie's own number, which equal classes share. */
+static int own_class(struct insertion *in, struct glob_token *token)
+{
+	const struct glob_class *class = &in->glob->classes[token->value];
+	int64_t id = intern_add(&in->trie->classes, &in->glob->ranges[class->first_range],
+		class->ranges * sizeof(struct glob_range));
+
+	if (id < 0 || id > (int64_t)EDGE_MAX_VALUE)
+		return id < 0 ? (int)id : -E2BIG;
+	token->value = (uint32_t)id;
+	return 0;
+}
+
 static int own_tokens(struct insertion *in)
 {
-	const struct glob *glob = in->glob;
+	struct trie *trie = in->trie;
+	int rc = 0;
 
-	in->count = glob->token_count;
-	in->tokens = calloc(in->count + 1, sizeof(*in->tokens));
-	if (!in->tokens)
-		return -ENOMEM;
-	for (size_t i = 0; i < in->count; i++) {
-		const struct glob_class *class;
-		int64_t id;
-
-		in->tokens[i] = glob->tokens[i];
-		if (in->tokens[i].kind == GLOB_SLASH || in->tokens[i].kind == GLOB_GLOBSTAR)
+	in->count = in->glob->token_count;
+	for (size_t i = 0; i < in->count && !rc; i++) {
+		if (!glob_grow((void **)&trie->tokens, &trie->token_room, i, sizeof(*trie->tokens)))
+			return -ENOMEM;
+		trie->tokens[i] = in->glob->tokens[i];
+		if (trie->tokens[i].kind == GLOB_SLASH || trie->tokens[i].kind == GLOB_GLOBSTAR)
 			in->last = i + 1;
-		if (in->tokens[i].kind != GLOB_CLASS)
-			continue;
-		class = &glob->classes[in->tokens[i].value];
-		id = intern_add(&in->trie->classes, &glob->ranges[class->first_range],
-			class->ranges * sizeof(struct glob_range));
-		if (id < 0 || id > (int64_t)EDGE_MAX_VALUE)
-			return id < 0 ? (int)id : -E2BIG;
-		in->tokens[i].value = (uint32_t)id;
+		if (trie->tokens[i].kind == GLOB_CLASS)
+			rc = own_class(in, &trie->tokens[i]);
 	}
+	in->tokens = trie->tokens;
+	return rc;
+}
+
+static int note_level(struct trie *trie, const struct trie_pattern *pattern)
+{
+	while (trie->level_room <= pattern->rank)
+		if (!glob_grow((void **)&trie->levels, &trie->level_room, trie->level_room,
+			    sizeof(*trie->levels)))
+			return -ENOMEM;
+	if (pattern->rank)
+		trie->levels[pattern->rank] = pattern->level;
 	return 0;
 }
 
@@ -360,22 +386,14 @@ int trie_insert(struct trie *trie, const struct glob *glob, const struct trie_pa
 	int64_t end = own_tokens(&in);
 	size_t at = 0;
 
-	while (end == 0 && trie->level_room <= pattern->rank)
-		if (!glob_grow((void **)&trie->levels, &trie->level_room, trie->level_room,
-			    sizeof(*trie->levels)))
-			end = -ENOMEM;
-	if (end == 0 && pattern->rank)
-		trie->levels[pattern->rank] = pattern->level;
-
+	if (end == 0)
+		end = note_level(trie, pattern);
 	/* The root is decided before any name is read: nothing to reach below it. */
 	if (end == 0 && in.count > 0)
 		end = touch(&in, 0, 0);
 	if (end == 0)
 		end = insert_run(&in, 0, &at);
-	if (end >= 0)
-		end = insert_end(&in, (uint32_t)end);
-	free(in.tokens);
-	return (int)end;
+	return end < 0 ? (int)end : insert_end(&in, (uint32_t)end);
 }
 
 struct trie *trie_new(size_t bytes)
@@ -402,6 +420,7 @@ void trie_free(struct trie *trie)
 	free(trie->items);
 	free(trie->reaches);
 	free(trie->levels);
+	free(trie->tokens);
 	free(trie->table);
 	intern_fini(&trie->classes);
 	intern_fini(&trie->braces);
