@@ -69,7 +69,7 @@ static int add_file(struct af_words *env, const char *file, char *const *caller)
 	size_t size = 0;
 	int err = fd < 0 ? -errno : io_read_all(fd, ENV_FILE_MAX, &text, &size);
 
-	if (!err && memchr(text, '\0', size))
+	if (!err && text && memchr(text, '\0', size))
 		err = -EINVAL;
 	if (err) {
 		log_error("--env-file: %s: %s", file, strerror(-err));

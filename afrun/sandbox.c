@@ -67,7 +67,7 @@ static int spawn_runtime(struct af_sandbox *sandbox, const struct af_plan *plan,
 	const char *const *environment = (const char *const[]){"PATH=/usr/bin:/bin", NULL};
 	size_t keep_count;
 	af_autofree int *keep = list_descriptors(&plan->rootfs, ours, count, &keep_count);
-	bool in_setup;
+	bool in_setup = false;
 	int err;
 	struct af_spawn spawn = {
 		.argv = argv->items,
