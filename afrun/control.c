@@ -145,11 +145,21 @@ int control_read_command(int fd, struct af_command *command)
 	size_t size;
 	int err = io_read_all(fd, COMMAND_MAX, &text, &size);
 
+	*command = (struct af_command){0};
 	if (err)
 		return err;
-	at = text;
-	command->cwd = take_string(&at, text + size);
-	command->argv = command->cwd ? take_strings(&at, text + size) : NULL;
+	command->cwd = at = text;
+	if (!take_string(&at, text + size))
+		return -EBADMSG;
+	command->argv = take_strings(&at, text + size);
 	command->envp = command->argv ? take_strings(&at, text + size) : NULL;
 	return command->envp ? 0 : -EBADMSG;
+}
+
+void control_command_fini(struct af_command *command)
+{
+	free(command->cwd);
+	free(command->argv);
+	free(command->envp);
+	*command = (struct af_command){0};
 }

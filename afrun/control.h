@@ -60,16 +60,18 @@ int control_recv(int fd, struct af_control *message, int *fds, int *count);
 
 /*
  * The command in a descriptor: its directory, arguments and environment, so that none of them ever
- * is in an argument vector of ours. control_write_command returns a descriptor or -errno; the
- * strings that control_read_command gives are newly allocated and stay until exec.
+ * is in an argument vector of ours.
  */
 struct af_command {
-	char *cwd;
+	char *cwd; /* owned, and with it the memory of all other strings */
 	char **argv;
 	char **envp;
 };
 
+/* Returns a descriptor that the caller owns, or -errno. */
 int control_write_command(const char *cwd, char *const *argv, char *const *envp);
+/* Returns 0 or -errno; control_command_fini() in both cases. */
 int control_read_command(int fd, struct af_command *command);
+void control_command_fini(struct af_command *command);
 
 #endif

@@ -170,6 +170,7 @@ static int launch(struct inside *in, const struct af_control *message, const int
 		err = start_command(in, &command);
 	if (err < 0)
 		tell(in, AF_CONTROL_FAILED, -err, AF_STAGE_SETUP);
+	control_command_fini(&command);
 	return err;
 }
 

@@ -47,7 +47,8 @@ static void add_place(
 
 	if (src && !copy)
 		rootfs->error = -ENOMEM;
-	take_place(rootfs, kind, kind == AF_PLACE_COPY ? 0444 : 0755, copy, strdup(dst));
+	take_place(
+		rootfs, kind, kind == AF_PLACE_COPY ? 0444 : 0755, copy, dst ? strdup(dst) : NULL);
 }
 
 static void add_directory(
