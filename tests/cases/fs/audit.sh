@@ -7,6 +7,7 @@
 events()
 {
 	perl -MJSON::PP -ne '
+		s/\\udc[89a-f][0-9a-f]/?/g; # a byte that is not UTF-8; strict parsers refuse it
 		$e = eval { decode_json($_) } or do { print "not JSON: $_"; next };
 		next if exists $e->{dropped};
 		for (qw(time op path level needed rule errno pid uid comm)) {
@@ -91,18 +92,19 @@ by_the_kernel()
 # Never more than a bounded number of lines a second, and the rest is counted.
 bounded()
 {
-	local total dropped
+	local total dropped start=$SECONDS
 	$RUNAS perl -e 'for (0..29999) { stat("$ARGV[0]/flood-$_") }' "$MNT"
 	sum()
 	{
 		total=$(grep -c 'flood-' "$LOG")
-		dropped=$(perl -MJSON::PP -ne '$e = decode_json($_); $n += $e->{dropped} // 0; END { print $n }' "$LOG")
+		dropped=$(perl -MJSON::PP -ne 's/\\udc[89a-f][0-9a-f]/?/g; $e = decode_json($_);
+			$n += $e->{dropped} // 0; END { print $n }' "$LOG")
 		[ $((total + dropped)) -ge 30000 ] || { $RUNAS "$SYS" stat "$MNT/again" type >/dev/null; return 1; }
 	}
 	wait_for 10 sum
 	ok $? "$WHO: what is dropped is counted: $total lines, $dropped dropped"
-	[ "$total" -lt 30000 ]
-	ok $? "$WHO: the rate is bounded"
+	[ "$total" -le $((2000 * (SECONDS - start + 2))) ]
+	ok $? "$WHO: at most 2,000 lines a second: $total in $((SECONDS - start)) s"
 }
 
 auditing()
