@@ -94,7 +94,8 @@ static struct af_dirfd *get_cached(struct af_fs *fs, struct af_inode *inode)
 }
 
 /* Makes the freshly opened and checked fd (taken over) the node's cached descriptor. */
-static int insert(struct af_fs *fs, struct af_inode *inode, int fd, struct af_dirfd **out)
+static int insert(struct af_fs *fs, struct af_inode *inode, int fd, uint32_t checked_ms,
+	struct af_dirfd **out)
 {
 	struct af_dirfds *dirfds = &fs->dirfds;
 	struct af_dirfd *dirfd = calloc(1, sizeof(*dirfd));
@@ -103,8 +104,7 @@ static int insert(struct af_fs *fs, struct af_inode *inode, int fd, struct af_di
 		close(fd);
 		return -ENOMEM;
 	}
-	*dirfd = (struct af_dirfd){
-		.fd = fd, .refs = 2, .checked_ms = kcache_now_ms(), .inode = inode};
+	*dirfd = (struct af_dirfd){.fd = fd, .refs = 2, .checked_ms = checked_ms, .inode = inode};
 	pthread_mutex_lock(&dirfds->lock);
 	if (inode->dirfd)
 		evict(dirfds, inode->dirfd);
@@ -121,6 +121,9 @@ static int insert(struct af_fs *fs, struct af_inode *inode, int fd, struct af_di
 static int open_step(struct af_fs *fs, const struct af_dirfd *parent, const char *name,
 	struct af_inode *inode, struct af_dirfd **out)
 {
+	/* What was checked is the step from parent, so the path is no fresher than parent's. */
+	bool from_root = parent == &fs->dirfds.root;
+	uint32_t checked_ms = from_root ? kcache_now_ms() : parent->checked_ms;
 	int fd = layer_open_dir(&fs->layer, parent->fd, name);
 	struct stat st;
 
@@ -136,7 +139,7 @@ static int open_step(struct af_fs *fs, const struct af_dirfd *parent, const char
 		close(fd);
 		return -ESTALE;
 	}
-	return insert(fs, inode, fd, out);
+	return insert(fs, inode, fd, checked_ms, out);
 }
 
 static struct af_dirfd *lookup_cached(struct af_fs *fs, struct af_inode *inode)
@@ -184,7 +187,12 @@ static int climb(
 		int err;
 
 		inode_place(&fs->table, inode, &place);
-		err = place.parent ? chain_push(chain, inode, place.name) : -ENOENT;
+		if (place.covered)
+			err = -EXDEV;
+		else if (place.fd >= 0 || !place.parent)
+			err = -ENOENT;
+		else
+			err = chain_push(chain, inode, place.name);
 		if (err) {
 			inode_put(&fs->table, inode);
 			inode_put(&fs->table, place.parent);
@@ -205,10 +213,6 @@ int dirfd_get(struct af_fs *fs, struct af_inode *inode, struct af_dirfd **out)
 	*out = held;
 	if (held)
 		return 0;
-	if (inode->flags & AF_INODE_COVERED)
-		return -EXDEV;
-	if (inode->fd >= 0)
-		return -ENOENT;
 	err = climb(fs, inode_ref(&fs->table, inode), &chain, &held);
 	while (chain.count > 0) {
 		struct link *link = &chain.links[--chain.count];
@@ -232,14 +236,14 @@ int pathfd_get(struct af_fs *fs, struct af_inode *inode, struct af_pathfd *path,
 	struct af_place place;
 	int err;
 
-	*path = (struct af_pathfd){.fd = inode == fs->table.root ? fs->layer.root_fd : inode->fd};
+	inode_place(&fs->table, inode, &place);
+	*path = (struct af_pathfd){.fd = inode == fs->table.root ? fs->layer.root_fd : place.fd};
+	err = path->fd < 0 && !place.parent ? -ESTALE : 0;
+	if (!err && path->fd < 0)
+		err = dirfd_get(fs, place.parent, &dir);
+	inode_put(&fs->table, place.parent);
 	if (path->fd >= 0)
 		return fstat(path->fd, st) != 0 ? -errno : 0;
-	inode_place(&fs->table, inode, &place);
-	if (!place.parent)
-		return -ESTALE;
-	err = dirfd_get(fs, place.parent, &dir);
-	inode_put(&fs->table, place.parent);
 	if (err)
 		return err;
 	path->fd = layer_open_path(&fs->layer, dir->fd, place.name);

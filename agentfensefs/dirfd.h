@@ -3,9 +3,9 @@
  * descriptor.
  *
  * A directory is reached from the nearest ancestor that is held, one component at a time, and each
- * step is compared with the node's identity. A descriptor that was opened more than a second ago is
- * compared with its name again before it is used (unless the source is promised not to change), so
- * a directory that somebody moved in the source does not stay reachable under its old level.
+ * step is compared with the node's identity. A descriptor is used for a second from when the first
+ * step of its path was made; then all of the path is walked again (unless the source is promised not
+ * to change), so what somebody moved in the source does not stay reachable under its old level.
  */
 #ifndef AF_DIRFD_H
 #define AF_DIRFD_H
@@ -22,7 +22,7 @@ struct af_inode;
 struct af_dirfd {
 	int fd;
 	uint32_t refs;          /* users, and one while it is cached */
-	uint32_t checked_ms;    /* when it was last found under its name */
+	uint32_t checked_ms;    /* when all of its path was last as we know it */
 	struct af_inode *inode; /* NULL once it is no longer cached */
 	TAILQ_ENTRY(af_dirfd) lru;
 };

@@ -82,6 +82,15 @@ void gate_end(struct af_fs *fs, struct gate_view *view)
 	view->policy = NULL;
 }
 
+/*
+ * Whether what is kept in the node was decided in this view. The stamp 0, of a view in which a
+ * directory has moved, is nobody's: it decides anew each time. Locked.
+ */
+static bool holds(const struct gate_view *view, const struct af_inode *inode)
+{
+	return view->stamp != 0 && inode->stamp == view->stamp;
+}
+
 /* What is remembered in the node, if it holds for this view. */
 static bool recall(struct af_fs *fs, const struct gate_view *view, struct af_inode *inode,
 	struct af_verdict *verdict, struct af_state *state)
@@ -90,9 +99,9 @@ static bool recall(struct af_fs *fs, const struct gate_view *view, struct af_ino
 
 	pthread_mutex_lock(&fs->table.lock);
 	/* What has lost its name is decided no more; what it was opened for stays. */
-	fresh = inode->stamp == view->stamp || (!inode->parent && inode != fs->table.root);
+	fresh = holds(view, inode) || (!inode->parent && inode != fs->table.root);
 	*verdict = inode->verdict;
-	*state = inode->stamp == view->stamp ? inode->state : (struct af_state){0};
+	*state = holds(view, inode) ? inode->state : (struct af_state){0};
 	pthread_mutex_unlock(&fs->table.lock);
 	return fresh;
 }

@@ -143,6 +143,8 @@ static struct af_inode *release(struct af_table *table, struct af_inode *inode)
 		unlink_id(table, inode);
 		unlink_key(table, inode);
 		table->count--;
+		if (inode->flags & AF_INODE_LINKED)
+			table->linked--;
 		inode->next_by_id = dead;
 		dead = inode;
 		if (parent)
@@ -157,7 +159,7 @@ static void free_chain(const struct af_table *table, struct af_inode *inode)
 	while (inode) {
 		struct af_inode *next = inode->next_by_id;
 
-		if (inode->dirfd)
+		if (S_ISDIR(inode->type))
 			dirfd_forget(table->dirfds, inode);
 		if (inode->fd >= 0)
 			close(inode->fd);
@@ -276,6 +278,24 @@ static bool has_name(const struct af_inode *inode, const struct af_inode *parent
 	return inode->parent == parent && inode->name && strcmp(inode->name, name) == 0;
 }
 
+/* Whether dir is the node or lies below it, as far as names are known. */
+static bool is_below(const struct af_inode *dir, const struct af_inode *inode)
+{
+	while (dir && dir != inode)
+		dir = dir->parent;
+	return dir != NULL;
+}
+
+uint64_t table_renames(struct af_table *table)
+{
+	uint64_t renames;
+
+	pthread_mutex_lock(&table->lock);
+	renames = table->renames;
+	pthread_mutex_unlock(&table->lock);
+	return renames;
+}
+
 /*
  * Sets the node's name. The parent that it had is returned for the caller to put (unlocked), since
  * that may free it.
@@ -293,44 +313,57 @@ static struct af_inode *set_name(struct af_inode *inode, struct af_inode *parent
 	return old;
 }
 
-struct af_inode *inode_lookup(struct af_table *table, struct af_inode *parent, const char *name,
-	const struct stat *st, enum af_level level, bool covered, bool *moved)
+/* Gives a node that was just looked up its name. 0 or -errno, see inode_lookup(). Locked. */
+static int name_found(struct af_table *table, struct af_inode *inode, struct af_inode *parent,
+	const char *name, uint64_t since, struct af_inode **old_parent)
 {
-	struct af_inode *inode, *old_parent = NULL;
-	bool renamed = false;
+	char *copy;
 
+	if (inode == table->root || has_name(inode, parent, name))
+		return 0;
+	if (inode->name && since != AF_RENAMES_ANY && since != table->renames)
+		return -EAGAIN;
+	/* Somebody has moved directories of the source around. */
+	if (S_ISDIR(inode->type) && is_below(parent, inode))
+		return -ESTALE;
+	copy = strdup(name);
+	if (!copy)
+		return -ENOMEM;
+	*old_parent = set_name(inode, parent, copy);
+	return 0;
+}
+
+struct af_inode *inode_lookup(struct af_table *table, struct af_inode *parent, const char *name,
+	const struct stat *st, enum af_level level, bool covered, uint64_t since, bool *moved)
+{
+	struct af_inode *inode, *old_parent = NULL, *dead = NULL;
+	bool had_name;
+	int err = -ENOMEM;
+
+	*moved = false;
 	pthread_mutex_lock(&table->lock);
 	inode = find_key(table, st, (uint8_t)level);
 	if (!inode)
 		inode = inode_new(table, st, (uint8_t)level);
-	if (inode && inode != table->root && !has_name(inode, parent, name)) {
-		char *copy = strdup(name);
-
-		if (!copy)
-			goto fail;
-		renamed = inode->name && S_ISDIR(st->st_mode);
-		old_parent = set_name(inode, parent, copy);
-	}
 	if (inode) {
+		had_name = inode->name != NULL;
+		err = name_found(table, inode, parent, name, since, &old_parent);
+		*moved = had_name && old_parent && S_ISDIR(st->st_mode);
+	}
+	if (!err) {
 		inode->nlookup++;
 		inode->refs++;
 		if (covered)
 			inode->flags |= AF_INODE_COVERED;
+	} else if (inode) {
+		dead = release(table, inode);
+		inode = NULL;
 	}
 	pthread_mutex_unlock(&table->lock);
+	free_chain(table, dead);
 	inode_put(table, old_parent);
-	*moved = renamed;
+	errno = -err;
 	return inode;
-fail:
-	if (inode->nlookup == 0 && inode->refs == 0) {
-		struct af_inode *dead = release(table, inode);
-
-		pthread_mutex_unlock(&table->lock);
-		free_chain(table, dead);
-		return NULL;
-	}
-	pthread_mutex_unlock(&table->lock);
-	return NULL;
 }
 
 struct af_inode *inode_nameless(
@@ -368,26 +401,37 @@ struct af_inode *inode_find(struct af_table *table, const struct af_inode *paren
 	return found;
 }
 
+/* Gives a node that loses its name its descriptor, unless it can do without. Locked. */
+static void keep_fd(struct af_table *table, struct af_inode *inode, struct af_unname *how)
+{
+	if (inode->fd >= 0 || (how->linked && table->linked >= how->max_linked))
+		return;
+	inode->fd = how->path_fd;
+	how->path_fd = -1;
+	if (how->linked) {
+		inode->flags |= AF_INODE_LINKED;
+		table->linked++;
+	}
+}
+
 void inode_unname(struct af_table *table, struct af_inode *inode, const struct af_inode *parent,
-	const char *name, int path_fd)
+	const char *name, struct af_unname how)
 {
 	struct af_inode *old_parent = NULL;
 
 	pthread_mutex_lock(&table->lock);
+	table->renames++;
 	if (has_name(inode, parent, name)) {
 		uint32_t stamp = inode->stamp;
 
 		old_parent = set_name(inode, NULL, NULL);
 		inode->stamp = stamp;
-		if (inode->fd < 0) {
-			inode->fd = path_fd;
-			path_fd = -1;
-		}
+		keep_fd(table, inode, &how);
 	}
 	pthread_mutex_unlock(&table->lock);
 	inode_put(table, old_parent);
-	if (path_fd >= 0)
-		close(path_fd);
+	if (how.path_fd >= 0)
+		close(how.path_fd);
 }
 
 int inode_rename(struct af_table *table, struct af_inode *inode, const struct af_inode *old_parent,
@@ -399,9 +443,15 @@ int inode_rename(struct af_table *table, struct af_inode *inode, const struct af
 	if (!copy)
 		return -ENOMEM;
 	pthread_mutex_lock(&table->lock);
+	table->renames++;
 	if (has_name(inode, old_parent, old_name)) {
-		put = set_name(inode, parent, copy);
-		copy = NULL;
+		/* Where that cannot be, parent has moved in the source: found again by name. */
+		if (S_ISDIR(inode->type) && is_below(parent, inode)) {
+			put = set_name(inode, NULL, NULL);
+		} else {
+			put = set_name(inode, parent, copy);
+			copy = NULL;
+		}
 	}
 	pthread_mutex_unlock(&table->lock);
 	inode_put(table, put);

@@ -20,16 +20,19 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 #include <sys/stat.h>
 
 struct af_dirfd;
 struct af_dirfds;
+struct af_file;
 
 enum { AF_ROOT_ID = 1 }; /* FUSE_ROOT_ID: the kernel knows it before any lookup */
 
 enum af_inode_flag {
 	AF_INODE_COVERED = 1,  /* a directory on which something else is mounted: shown empty */
 	AF_INODE_UNHASHED = 2, /* no longer found by identity (its level or its inode changed) */
+	AF_INODE_LINKED = 4,   /* fd is of a file that had other names, which may be found again */
 };
 
 struct af_inode {
@@ -44,7 +47,7 @@ struct af_inode {
 	uint8_t flags; /* enum af_inode_flag */
 	uint64_t nlookup;
 	uint32_t refs;
-	uint32_t opens; /* open file handles */
+	LIST_HEAD(, af_file) files; /* open handles */
 	struct af_inode *next_by_id;
 	struct af_inode *next_by_key;
 	struct af_inode *parent; /* a reference; NULL: the root, or no name */
@@ -64,7 +67,9 @@ struct af_table {
 	struct af_inode **by_key;
 	size_t mask; /* buckets - 1, of both */
 	size_t count;
-	size_t peak; /* since memory was last given back */
+	size_t peak;      /* since memory was last given back */
+	size_t linked;    /* nodes with AF_INODE_LINKED */
+	uint64_t renames; /* names that we have changed or taken away */
 	uint64_t next_id;
 	struct af_inode *root;
 	struct af_dirfds *dirfds; /* told when a node goes */
@@ -83,10 +88,15 @@ void inode_forget(struct af_table *table, uint64_t id, uint64_t nlookup);
  * Finds or makes the node of what `name` in `parent` is, notes that this is its name, and counts one
  * lookup and one reference. level is its level there; covered marks a covered directory.
  * *moved is set where a directory that was known elsewhere has moved here (the caller makes states
- * stale then). Returns NULL when out of memory.
+ * stale then). `since` is table_renames() of before st was asked for: where a name has changed since,
+ * a known node keeps the one it has; AF_RENAMES_ANY where the kernel lets no rename in between.
+ * Returns NULL with errno ENOMEM, EAGAIN (ask again: renamed meanwhile), or ESTALE: the directory
+ * would come to lie in itself, so what is known of the way to parent is out of date.
  */
+#define AF_RENAMES_ANY UINT64_MAX
+uint64_t table_renames(struct af_table *table);
 struct af_inode *inode_lookup(struct af_table *table, struct af_inode *parent, const char *name,
-	const struct stat *st, enum af_level level, bool covered, bool *moved);
+	const struct stat *st, enum af_level level, bool covered, uint64_t since, bool *moved);
 /* The same for a file without a name, known by a descriptor that the node takes over. */
 struct af_inode *inode_nameless(
 	struct af_table *table, const struct stat *st, enum af_level level, int path_fd);
@@ -95,9 +105,18 @@ struct af_inode *inode_nameless(
 struct af_inode *inode_find(struct af_table *table, const struct af_inode *parent, const char *name,
 	const struct stat *st);
 
-/* Takes its name away, if that is still (parent, name); path_fd (or -1) becomes its descriptor. */
+/*
+ * Takes its name away, if that is still (parent, name); path_fd (or -1) becomes its descriptor. A
+ * file that has other names can be found again: of those at most max_linked keep a descriptor, or
+ * removing one of two trees of hard links would need one for each file.
+ */
+struct af_unname {
+	int path_fd;
+	bool linked; /* it has other names */
+	size_t max_linked;
+};
 void inode_unname(struct af_table *table, struct af_inode *inode, const struct af_inode *parent,
-	const char *name, int path_fd);
+	const char *name, struct af_unname how);
 /* Gives it another name, if it still had (old_parent, old_name). */
 int inode_rename(struct af_table *table, struct af_inode *inode, const struct af_inode *old_parent,
 	const char *old_name, struct af_inode *parent, const char *name);
@@ -108,6 +127,8 @@ bool inode_is(const struct af_inode *inode, const struct stat *st);
 /* A copy of where a node was, for use without the lock. */
 struct af_place {
 	struct af_inode *parent; /* a reference, or NULL: no name */
+	int fd;       /* the node's own descriptor, which lives as long as it does; or -1 */
+	bool covered; /* AF_INODE_COVERED */
 	char name[256];
 };
 void inode_place(struct af_table *table, struct af_inode *inode, struct af_place *place);

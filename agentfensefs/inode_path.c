@@ -12,6 +12,8 @@ void inode_place(struct af_table *table, struct af_inode *inode, struct af_place
 {
 	pthread_mutex_lock(&table->lock);
 	place->parent = inode->parent;
+	place->fd = inode->fd;
+	place->covered = inode->flags & AF_INODE_COVERED;
 	place->name[0] = '\0';
 	if (inode->parent) {
 		inode->parent->refs++;

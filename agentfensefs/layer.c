@@ -27,6 +27,7 @@ static int open_one(
 
 int layer_open(struct af_layer *layer, const char *path)
 {
+	struct mount_attr nodev = {.attr_set = MOUNT_ATTR_NODEV};
 	af_autoclose int plain = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	int clone;
 
@@ -34,6 +35,9 @@ int layer_open(struct af_layer *layer, const char *path)
 		return -errno;
 	clone = (int)syscall(
 		SYS_open_tree, plain, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+	/* So a device that takes a file's place is not even opened. */
+	if (clone >= 0)
+		syscall(SYS_mount_setattr, clone, "", AT_EMPTY_PATH, &nodev, sizeof(nodev));
 	layer->alone = clone >= 0;
 	layer->root_fd = clone >= 0 ? clone : af_steal_fd(&plain);
 	return 0;

@@ -161,13 +161,24 @@ static int go_to_background(int *parent_fd)
 	_exit(1);
 }
 
+/* A directory's rename must not wait for as long as others make files without a pause. */
+static void init_rename_lock(pthread_rwlock_t *lock)
+{
+	pthread_rwlockattr_t attr;
+
+	pthread_rwlockattr_init(&attr);
+	pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+	pthread_rwlock_init(lock, &attr);
+	pthread_rwlockattr_destroy(&attr);
+}
+
 static int fs_init(struct af_fs *fs, const struct fs_options *options)
 {
 	int err;
 
 	*fs = (struct af_fs){.options = options, .event_fd = -1, .parent_fd = -1};
 	fs->layer.root_fd = -1;
-	pthread_rwlock_init(&fs->rename_lock, NULL);
+	init_rename_lock(&fs->rename_lock);
 	err = layer_open(&fs->layer, options->source);
 	if (err) {
 		log_error("source: %s: %s", options->source, strerror(-err));

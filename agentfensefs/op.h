@@ -18,18 +18,25 @@ struct op_ctx {
 	fuse_req_t req;
 	struct gate_view view;
 	struct af_inode *inode;
+	bool again; /* tried for the second time */
 };
 
 /* -ENOENT (-ESTALE to the kernel) where the id is unknown. Always ended with op_end(). */
 int op_begin(struct op_ctx *op, fuse_req_t req, fuse_ino_t ino, enum af_count kind);
 void op_end(struct op_ctx *op);
+/*
+ * Whether to try once more, after waiting for what other requests rename or remove at this moment
+ * (-ESTALE) or making room for descriptors. Not for those who hold the rename lock.
+ */
+bool op_again(struct op_ctx *op, int err);
 
 /*
  * The reply that names a node: makes or finds the node of `name` in dir and counts one lookup (to be
- * taken back with op_unlook() if the reply does not arrive). st is as the source says.
+ * taken back with op_unlook() if the reply does not arrive). st is as the source says; since is
+ * inode_lookup()'s.
  */
 int op_entry(struct op_ctx *op, struct af_inode *dir, const struct af_dirfd *dirfd,
-	const char *name, const struct stat *st, const struct af_step *step,
+	const char *name, const struct stat *st, const struct af_step *step, uint64_t since,
 	struct fuse_entry_param *entry);
 void op_unlook(struct op_ctx *op, const struct fuse_entry_param *entry);
 /* The attribute timeout of a node with these attributes and verdict. */
@@ -71,6 +78,7 @@ void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name);
 struct op_held {
 	int fd;
 	mode_t type;
+	bool linked;            /* has other names */
 	struct af_inode *inode; /* a reference, or NULL */
 };
 int op_hold_target(struct af_fs *fs, struct af_inode *dir, const struct af_dirfd *dirfd,
@@ -89,6 +97,9 @@ void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 void op_tmpfile(fuse_req_t req, fuse_ino_t parent, mode_t mode, struct fuse_file_info *fi);
 void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+
+/* A copy of the descriptor of some open handle of the node, or -ESTALE. */
+int op_handle_fd(struct af_fs *fs, struct af_inode *inode);
 
 /* op_data.c */
 void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi);
@@ -118,7 +129,8 @@ void op_listing_free(struct af_fs *fs, const struct fuse_file_info *fi);
 
 /* An open file. */
 struct af_file {
-	struct af_inode *inode; /* a reference, counted in its opens */
+	struct af_inode *inode;   /* a reference */
+	LIST_ENTRY(af_file) link; /* in its files; protected by the table's lock */
 	int fd;
 	bool writable;
 };

@@ -10,46 +10,58 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-/* The node's attributes as the mount shows them. */
-static int node_show(
-	struct af_fs *fs, struct af_inode *inode, const struct af_verdict *verdict, struct stat *st)
+static int fd_show(
+	const struct af_fs *fs, const struct af_verdict *verdict, int fd, struct stat *st)
 {
-	struct af_dirfd *dirfd;
-	struct af_place place;
-	int fd = inode == fs->table.root ? fs->layer.root_fd : inode->fd;
-	int err;
-
-	if (fd >= 0) {
-		if (fstat(fd, st) != 0)
-			return -errno;
-		attr_show(&fs->owners, verdict, fd, "", st);
-		return 0;
-	}
-	inode_place(&fs->table, inode, &place);
-	if (!place.parent)
-		return -ESTALE;
-	err = dirfd_get(fs, place.parent, &dirfd);
-	inode_put(&fs->table, place.parent);
-	if (err)
-		return err;
-	err = op_stat_name(fs, dirfd, place.name, st);
-	if (err == -ENOENT || (!err && !inode_is(inode, st)))
-		err = -ESTALE;
-	if (!err && !attr_is_covered(st))
-		attr_show(&fs->owners, verdict, dirfd->fd, place.name, st);
-	dirfd_put(&fs->dirfds, dirfd);
-	return err;
-}
-
-static int handle_show(struct af_fs *fs, const struct af_verdict *verdict,
-	const struct fuse_file_info *fi, struct stat *st)
-{
-	int fd = file_of(fi)->fd;
-
 	if (fstat(fd, st) != 0)
 		return -errno;
 	attr_show(&fs->owners, verdict, fd, "", st);
 	return 0;
+}
+
+/* The attributes of what the node's name is now. */
+static int name_show(struct af_fs *fs, struct af_inode *inode, const struct af_place *place,
+	const struct af_verdict *verdict, struct stat *st)
+{
+	struct af_dirfd *dirfd;
+	int err = dirfd_get(fs, place->parent, &dirfd);
+
+	if (err)
+		return err;
+	err = op_stat_name(fs, dirfd, place->name, st);
+	if (err == -ENOENT || (!err && !inode_is(inode, st)))
+		err = -ESTALE;
+	if (!err && !attr_is_covered(st))
+		attr_show(&fs->owners, verdict, dirfd->fd, place->name, st);
+	dirfd_put(&fs->dirfds, dirfd);
+	return err;
+}
+
+/* The node's attributes as the mount shows them. */
+static int node_show(
+	struct af_fs *fs, struct af_inode *inode, const struct af_verdict *verdict, struct stat *st)
+{
+	struct af_place place;
+	int fd, err;
+
+	inode_place(&fs->table, inode, &place);
+	fd = inode == fs->table.root ? fs->layer.root_fd : place.fd;
+	if (fd >= 0)
+		err = fd_show(fs, verdict, fd, st);
+	else if (place.parent)
+		err = name_show(fs, inode, &place, verdict, st);
+	else
+		err = -ESTALE;
+	inode_put(&fs->table, place.parent);
+	if (err != -ESTALE && err != -ENOENT)
+		return err;
+	/* fstat(2) of an open file works, whatever others have done to its name in the source. */
+	fd = op_handle_fd(fs, inode);
+	if (fd < 0)
+		return -ESTALE;
+	err = fd_show(fs, verdict, fd, st);
+	close(fd);
+	return err;
 }
 
 static void reply_attr(struct op_ctx *op, const struct af_verdict *verdict, const struct stat *st)
@@ -66,7 +78,7 @@ static bool is_open(struct af_fs *fs, const struct af_inode *inode)
 	bool open;
 
 	pthread_mutex_lock(&fs->table.lock);
-	open = inode->opens > 0;
+	open = !LIST_EMPTY(&inode->files);
 	pthread_mutex_unlock(&fs->table.lock);
 	return open;
 }
@@ -85,7 +97,7 @@ static int getattr(struct op_ctx *op, const struct fuse_file_info *fi, struct af
 		audit_infer(
 			op->fs, op->req, &op->view, op->inode, verdict, kcache_is_fresh(op->inode));
 	if (fi && S_ISREG(op->inode->type))
-		return handle_show(op->fs, verdict, fi, st);
+		return fd_show(op->fs, verdict, file_of(fi)->fd, st);
 	return node_show(op->fs, op->inode, verdict, st);
 }
 
@@ -97,7 +109,9 @@ void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	int err = op_begin(&op, req, ino, AF_COUNT_GETATTR);
 
 	if (!err)
-		err = getattr(&op, fi, &verdict, &st);
+		do
+			err = getattr(&op, fi, &verdict, &st);
+		while (op_again(&op, err));
 	if (err)
 		fuse_reply_err(req, -err);
 	else
@@ -211,7 +225,9 @@ void op_setattr(
 	int err = op_begin(&op, req, ino, AF_COUNT_SETATTR);
 
 	if (!err)
-		err = setattr(&op, attr, to_set, fi, &verdict, &st);
+		do
+			err = setattr(&op, attr, to_set, fi, &verdict, &st);
+		while (op_again(&op, err));
 	if (err)
 		fuse_reply_err(req, -err);
 	else
@@ -247,7 +263,9 @@ void op_readlink(fuse_req_t req, fuse_ino_t ino)
 	int err = op_begin(&op, req, ino, AF_COUNT_OTHER);
 
 	if (!err)
-		err = read_link(&op, target, sizeof(target));
+		do
+			err = read_link(&op, target, sizeof(target));
+		while (op_again(&op, err));
 	if (err)
 		fuse_reply_err(req, -err);
 	else

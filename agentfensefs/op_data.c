@@ -9,6 +9,9 @@
 #include <fcntl.h>
 #include <sys/uio.h>
 
+/* A longer copy is made in parts, so that no thread is busy with one for long. */
+enum { MAX_COPY = 16 << 20 };
+
 /* A buffer of this thread, grown as needed and freed with the thread. */
 static _Thread_local struct {
 	char *data;
@@ -128,7 +131,9 @@ void op_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
 {
 	const struct af_file *from = begin(req, fi_in, AF_COUNT_OTHER);
 	const struct af_file *to = begin(req, fi_out, AF_COUNT_WRITE);
-	ssize_t copied = copy_file_range(from->fd, &off_in, to->fd, &off_out, len, (unsigned)flags);
+	size_t part = len < MAX_COPY ? len : MAX_COPY;
+	ssize_t copied =
+		copy_file_range(from->fd, &off_in, to->fd, &off_out, part, (unsigned)flags);
 
 	(void)ino_in;
 	(void)ino_out;

@@ -213,6 +213,8 @@ void op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 struct reply {
 	char *data;
 	size_t size, used;
+	fuse_ino_t *nodes; /* that the reply names, each counted as looked up once */
+	size_t count, room;
 };
 
 static bool put_plain(
@@ -245,7 +247,23 @@ static int look_up(struct op_ctx *op, const struct af_dirfd *dirfd, const char *
 	verdict = S_ISDIR(st.st_mode) ? &step.dir : &step.file;
 	if (!gate_visible(verdict))
 		return -ENOENT;
-	return op_entry(op, op->inode, dirfd, name, &st, &step, param);
+	return op_entry(op, op->inode, dirfd, name, &st, &step, AF_RENAMES_ANY, param);
+}
+
+/* Makes room for one node more. */
+static bool reserve_node(struct reply *reply)
+{
+	size_t room = reply->room ? reply->room * 2 : 32;
+	fuse_ino_t *nodes;
+
+	if (reply->count < reply->room)
+		return true;
+	nodes = reallocarray(reply->nodes, room, sizeof(*nodes));
+	if (!nodes)
+		return false;
+	reply->nodes = nodes;
+	reply->room = room;
+	return true;
 }
 
 static bool put_plus(struct op_ctx *op, struct reply *reply, const struct af_listing *listing,
@@ -261,7 +279,9 @@ static bool put_plus(struct op_ctx *op, struct reply *reply, const struct af_lis
 	if (need > room)
 		return false;
 	/* The kernel ignores node 0, which "." and ".." and what cannot be looked up have. */
-	if (index >= 2 && look_up(op, dirfd, name, &param) != 0)
+	if (index >= 2 && reserve_node(reply) && look_up(op, dirfd, name, &param) == 0)
+		reply->nodes[reply->count++] = param.ino;
+	else
 		param = (struct fuse_entry_param){
 			.attr = {.st_ino = entry->ino, .st_mode = DTTOIF(entry->type)}};
 	reply->used += fuse_add_direntry_plus(
@@ -315,8 +335,10 @@ static void reply_list(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset
 		err = data ? list(&op, &reply, offset, plus, fi) : -ENOMEM;
 	if (err)
 		fuse_reply_err(req, -err);
-	else
-		fuse_reply_buf(req, data, reply.used);
+	else if (fuse_reply_buf(req, data, reply.used) != 0)
+		for (size_t i = 0; i < reply.count; i++)
+			inode_forget(&op.fs->table, reply.nodes[i], 1);
+	free(reply.nodes);
 	op_end(&op);
 }
 

@@ -37,7 +37,7 @@ static int handle_new(struct af_fs *fs, struct af_inode *inode, int fd, struct f
 		.inode = inode, .fd = fd, .writable = (fi->flags & O_ACCMODE) != O_RDONLY};
 	pthread_mutex_lock(&fs->table.lock);
 	inode->refs++;
-	inode->opens++;
+	LIST_INSERT_HEAD(&inode->files, file, link);
 	pthread_mutex_unlock(&fs->table.lock);
 	fi->fh = (uintptr_t)file;
 	fi->keep_cache = fs->options->cache == FS_CACHE_ALWAYS;
@@ -51,11 +51,24 @@ static int handle_new(struct af_fs *fs, struct af_inode *inode, int fd, struct f
 static void handle_free(struct af_fs *fs, struct af_file *file)
 {
 	pthread_mutex_lock(&fs->table.lock);
-	file->inode->opens--;
+	LIST_REMOVE(file, link);
 	pthread_mutex_unlock(&fs->table.lock);
 	close(file->fd);
 	inode_put(&fs->table, file->inode);
 	free(file);
+}
+
+int op_handle_fd(struct af_fs *fs, struct af_inode *inode)
+{
+	const struct af_file *file;
+	int fd = -1;
+
+	pthread_mutex_lock(&fs->table.lock);
+	file = LIST_FIRST(&inode->files);
+	if (file)
+		fd = fcntl(file->fd, F_DUPFD_CLOEXEC, 0);
+	pthread_mutex_unlock(&fs->table.lock);
+	return fd < 0 ? -ESTALE : fd;
 }
 
 /* The regular file of the node, opened; -ESTALE where another has taken its place. */
@@ -66,9 +79,11 @@ static int open_backing(struct af_fs *fs, struct af_inode *inode, int flags)
 	struct stat st;
 	int fd, err;
 
-	if (inode->fd >= 0)
-		return layer_reopen(inode->fd, flags, &st);
 	inode_place(&fs->table, inode, &place);
+	if (place.fd >= 0) {
+		inode_put(&fs->table, place.parent);
+		return layer_reopen(place.fd, flags, &st);
+	}
 	if (!place.parent)
 		return -ESTALE;
 	err = dirfd_get(fs, place.parent, &dirfd);
@@ -100,11 +115,9 @@ static int open_node(struct op_ctx *op, struct fuse_file_info *fi)
 	if (err)
 		return err;
 	kcache_touched(op->inode);
-	fd = open_backing(op->fs, op->inode, backing_flags(fi->flags));
-	if (fd == -EMFILE || fd == -ENFILE) {
-		dirfds_flush(&op->fs->dirfds);
+	do
 		fd = open_backing(op->fs, op->inode, backing_flags(fi->flags));
-	}
+	while (fd < 0 && op_again(op, fd));
 	return fd < 0 ? fd : handle_new(op->fs, op->inode, fd, fi);
 }
 
@@ -175,7 +188,7 @@ static int create(
 	if (err)
 		return err == -EXDEV ? -EACCES : err;
 	fd = layer_create(&op->fs->layer, dirfd->fd, name, backing_flags(flags), mode, &st);
-	err = fd < 0 ? fd : op_entry(op, op->inode, dirfd, name, &st, &step, entry);
+	err = fd < 0 ? fd : op_entry(op, op->inode, dirfd, name, &st, &step, AF_RENAMES_ANY, entry);
 	dirfd_put(&op->fs->dirfds, dirfd);
 	if (err && fd >= 0)
 		close(fd);

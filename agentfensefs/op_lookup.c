@@ -25,6 +25,20 @@ void op_end(struct op_ctx *op)
 	gate_end(op->fs, &op->view);
 }
 
+bool op_again(struct op_ctx *op, int err)
+{
+	if (op->again || (err != -ESTALE && err != -EMFILE && err != -ENFILE))
+		return false;
+	op->again = true;
+	if (err == -ESTALE) {
+		pthread_rwlock_wrlock(&op->fs->rename_lock);
+		pthread_rwlock_unlock(&op->fs->rename_lock);
+	} else {
+		dirfds_flush(&op->fs->dirfds);
+	}
+	return true;
+}
+
 bool op_hides(const struct af_step *step)
 {
 	return !gate_visible(&step->file) && !gate_visible(&step->dir);
@@ -57,7 +71,7 @@ double op_attr_timeout(
 }
 
 int op_entry(struct op_ctx *op, struct af_inode *dir, const struct af_dirfd *dirfd,
-	const char *name, const struct stat *st, const struct af_step *step,
+	const char *name, const struct stat *st, const struct af_step *step, uint64_t since,
 	struct fuse_entry_param *entry)
 {
 	struct af_fs *fs = op->fs;
@@ -65,10 +79,10 @@ int op_entry(struct op_ctx *op, struct af_inode *dir, const struct af_dirfd *dir
 	bool covered = attr_is_covered(st);
 	bool moved;
 	struct af_inode *inode = inode_lookup(
-		&fs->table, dir, name, st, (enum af_level)verdict->level, covered, &moved);
+		&fs->table, dir, name, st, (enum af_level)verdict->level, covered, since, &moved);
 
 	if (!inode)
-		return -ENOMEM;
+		return -errno;
 	if (moved) {
 		gate_moved(fs);
 		op->view.stamp = 0;
@@ -93,6 +107,7 @@ void op_unlook(struct op_ctx *op, const struct fuse_entry_param *entry)
 static int lookup(struct op_ctx *op, const char *name, struct fuse_entry_param *entry)
 {
 	struct gate_op what = {op->req, "lookup"};
+	uint64_t since = table_renames(&op->fs->table);
 	struct af_dirfd *dirfd;
 	const struct af_verdict *verdict;
 	struct af_step step;
@@ -121,7 +136,7 @@ static int lookup(struct op_ctx *op, const char *name, struct fuse_entry_param *
 		}
 	}
 	if (!err)
-		err = op_entry(op, op->inode, dirfd, name, &st, &step, entry);
+		err = op_entry(op, op->inode, dirfd, name, &st, &step, since, entry);
 	dirfd_put(&op->fs->dirfds, dirfd);
 	return err;
 }
@@ -132,8 +147,11 @@ void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	struct op_ctx op;
 	int err = op_begin(&op, req, parent, AF_COUNT_LOOKUP);
 
+	/* The kernel looks up again, under no lock, what it remembers; a rename may come between. */
 	if (!err)
-		err = lookup(&op, name, &entry);
+		do
+			err = lookup(&op, name, &entry);
+		while (err == -EAGAIN || op_again(&op, err));
 	if (err == -ENOENT && kcache_negative_timeout(op.fs) > 0) {
 		/* Node id 0: there is nothing, and that may be remembered. */
 		entry = (struct fuse_entry_param){.entry_timeout = kcache_negative_timeout(op.fs)};

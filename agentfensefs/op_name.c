@@ -95,8 +95,8 @@ static void reply_made(struct name_ctx *ctx, int err)
 	if (!err)
 		err = layer_stat(&ctx->op.fs->layer, ctx->dirfd->fd, ctx->name, &st);
 	if (!err)
-		err = op_entry(
-			&ctx->op, ctx->op.inode, ctx->dirfd, ctx->name, &st, &ctx->step, &entry);
+		err = op_entry(&ctx->op, ctx->op.inode, ctx->dirfd, ctx->name, &st, &ctx->step,
+			AF_RENAMES_ANY, &entry);
 	name_unlock(ctx);
 	if (err)
 		fuse_reply_err(ctx->op.req, -err);
@@ -221,16 +221,20 @@ int op_hold_target(struct af_fs *fs, struct af_inode *dir, const struct af_dirfd
 	if (held->fd < 0)
 		return held->fd;
 	held->type = st.st_mode & S_IFMT;
+	held->linked = !S_ISDIR(st.st_mode) && st.st_nlink > 1;
 	held->inode = inode_find(&fs->table, dir, name, &st);
 	return 0;
 }
 
 void op_held_gone(struct af_fs *fs, struct af_inode *dir, const char *name, struct op_held *held)
 {
+	struct af_unname how = {.linked = held->linked, .max_linked = fs->dirfds.limit};
+
 	if (!held->inode)
 		return;
 	kcache_touched(held->inode);
-	inode_unname(&fs->table, held->inode, dir, name, af_steal_fd(&held->fd));
+	how.path_fd = af_steal_fd(&held->fd);
+	inode_unname(&fs->table, held->inode, dir, name, how);
 }
 
 void op_held_end(struct af_fs *fs, struct op_held *held)

@@ -91,7 +91,9 @@ void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 	if (!err && size && !value)
 		err = -ENOMEM;
 	if (!err)
-		err = get_value(&op, name, value, size, &len);
+		do
+			err = get_value(&op, name, value, size, &len);
+		while (op_again(&op, err));
 	reply_bytes(req, err, value, size, len);
 	op_end(&op);
 }
@@ -148,7 +150,9 @@ void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 	int err = op_begin(&op, req, ino, AF_COUNT_XATTR);
 
 	if (!err)
-		err = get_names(&op, &names, &len);
+		do
+			err = get_names(&op, &names, &len);
+		while (op_again(&op, err));
 	reply_bytes(req, err, names, size, (ssize_t)len);
 	op_end(&op);
 }
@@ -203,7 +207,11 @@ void op_setxattr(
 	struct op_ctx op;
 	int err = op_begin(&op, req, ino, AF_COUNT_XATTR);
 
-	fuse_reply_err(req, err ? -err : -set_value(&op, name, value, size, flags));
+	if (!err)
+		do
+			err = set_value(&op, name, value, size, flags);
+		while (op_again(&op, err));
+	fuse_reply_err(req, -err);
 	op_end(&op);
 }
 
@@ -230,6 +238,10 @@ void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 	struct op_ctx op;
 	int err = op_begin(&op, req, ino, AF_COUNT_XATTR);
 
-	fuse_reply_err(req, err ? -err : -remove_value(&op, name));
+	if (!err)
+		do
+			err = remove_value(&op, name);
+		while (op_again(&op, err));
+	fuse_reply_err(req, -err);
 	op_end(&op);
 }

@@ -1,6 +1,7 @@
 /*
  * The parts of agentfensefs that decide or count without a mount: options, attributes, nodes.
  */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -228,7 +229,7 @@ static struct af_inode *look(struct world *world, struct af_inode *parent, const
 {
 	bool moved;
 
-	return inode_lookup(&world->table, parent, name, &st, level, false, &moved);
+	return inode_lookup(&world->table, parent, name, &st, level, false, AF_RENAMES_ANY, &moved);
 }
 
 static void the_root_is_always_there(void **state)
@@ -336,12 +337,14 @@ static void a_node_without_a_name_keeps_a_descriptor(void **state)
 	struct world *world = *state;
 	struct af_inode *f = look(world, world->table.root, "f", file_stat(22), AF_WRITE);
 	struct stat st = file_stat(22);
+	struct af_unname how = {.path_fd = -1};
 	int fd = open("/dev/null", O_PATH | O_CLOEXEC);
 	size_t len;
 
-	inode_unname(&world->table, f, world->table.root, "other", -1);
+	inode_unname(&world->table, f, world->table.root, "other", how);
 	assert_ptr_equal(f->parent, world->table.root);
-	inode_unname(&world->table, f, world->table.root, "f", fd);
+	how.path_fd = fd;
+	inode_unname(&world->table, f, world->table.root, "f", how);
 	assert_null(f->parent);
 	assert_int_equal(f->fd, fd);
 	assert_null(inode_path(&world->table, f, NULL, &len));
@@ -356,15 +359,77 @@ static void a_directory_found_elsewhere_has_moved(void **state)
 	struct world *world = *state;
 	struct stat st = dir_stat(20);
 	bool moved = true;
-	struct af_inode *d =
-		inode_lookup(&world->table, world->table.root, "a", &st, AF_READ, false, &moved);
+	struct af_inode *d = inode_lookup(
+		&world->table, world->table.root, "a", &st, AF_READ, false, AF_RENAMES_ANY, &moved);
 
 	assert_false(moved);
 	inode_put(&world->table, d);
-	d = inode_lookup(&world->table, world->table.root, "b", &st, AF_READ, false, &moved);
+	d = inode_lookup(
+		&world->table, world->table.root, "b", &st, AF_READ, false, AF_RENAMES_ANY, &moved);
 	assert_true(moved);
 	assert_string_equal(d->name, "b");
 	inode_put(&world->table, d);
+}
+
+/* As somebody may do in the source: a/b becomes b and then b/a, and we hear of the last step first. */
+static void directories_never_form_a_ring(void **state)
+{
+	struct world *world = *state;
+	struct af_inode *root = world->table.root;
+	struct af_inode *a = look(world, root, "a", dir_stat(20), AF_READ);
+	struct af_inode *b = look(world, a, "b", dir_stat(21), AF_READ);
+
+	errno = 0;
+	assert_null(look(world, b, "a", dir_stat(20), AF_READ));
+	assert_int_equal(errno, ESTALE);
+	assert_ptr_equal(a->parent, root);
+	assert_int_equal(inode_rename(&world->table, a, root, "a", b, "a"), 0);
+	assert_null(a->parent);
+	assert_ptr_equal(look(world, root, "b", dir_stat(21), AF_READ), b);
+	assert_ptr_equal(look(world, b, "a", dir_stat(20), AF_READ), a);
+	assert_ptr_equal(a->parent, b);
+	inode_put(&world->table, b);
+	inode_put(&world->table, b);
+	inode_put(&world->table, a);
+	inode_put(&world->table, a);
+}
+
+static void a_name_found_before_a_rename_is_not_believed(void **state)
+{
+	struct world *world = *state;
+	struct af_inode *root = world->table.root, *f;
+	struct stat st = file_stat(22);
+	uint64_t since = table_renames(&world->table);
+	bool moved;
+
+	f = look(world, root, "old", st, AF_WRITE);
+	assert_int_equal(inode_rename(&world->table, f, root, "old", root, "new"), 0);
+	errno = 0;
+	assert_null(inode_lookup(&world->table, root, "old", &st, AF_WRITE, false, since, &moved));
+	assert_int_equal(errno, EAGAIN);
+	assert_string_equal(f->name, "new");
+	inode_put(&world->table, f);
+}
+
+static void linked_files_keep_few_descriptors(void **state)
+{
+	struct world *world = *state;
+	struct af_unname how = {.linked = true, .max_linked = 2};
+	struct af_inode *f[3];
+
+	for (uint64_t i = 0; i < 3; i++) {
+		f[i] = look(world, world->table.root, "f", file_stat(30 + i), AF_WRITE);
+		how.path_fd = open("/dev/null", O_PATH | O_CLOEXEC);
+		inode_unname(&world->table, f[i], world->table.root, "f", how);
+		assert_int_equal(f[i]->fd >= 0, i < 2);
+		assert_null(f[i]->parent);
+	}
+	assert_int_equal(world->table.linked, 2);
+	for (size_t i = 0; i < 3; i++) {
+		inode_forget(&world->table, f[i]->id, 1);
+		inode_put(&world->table, f[i]);
+	}
+	assert_int_equal(world->table.linked, 0);
 }
 
 static void many_nodes_come_and_go(void **state)
@@ -412,6 +477,12 @@ int main(void)
 			a_node_without_a_name_keeps_a_descriptor, make_world, end_world),
 		cmocka_unit_test_setup_teardown(
 			a_directory_found_elsewhere_has_moved, make_world, end_world),
+		cmocka_unit_test_setup_teardown(
+			directories_never_form_a_ring, make_world, end_world),
+		cmocka_unit_test_setup_teardown(
+			a_name_found_before_a_rename_is_not_believed, make_world, end_world),
+		cmocka_unit_test_setup_teardown(
+			linked_files_keep_few_descriptors, make_world, end_world),
 		cmocka_unit_test_setup_teardown(many_nodes_come_and_go, make_world, end_world),
 	};
 
