@@ -103,7 +103,10 @@ owner open/zero '40002:40002 0'
 owner group/ann '40001:40001 644'
 by ann OK 'a file in a set-gid directory' open "$MNT/setgid/f" wronly,creat 644
 by bob OK 'a directory in a set-gid directory' mkdir "$MNT/setgid/d" 755
-by bob EPERM 'a set-gid program of that group' open "$MNT/setgid/x" wronly,creat 2755
+by ann EPERM 'a set-gid program of that group' open "$MNT/setgid/ax" wronly,creat 2755
+# To those who are not in the group the kernel grants it without the bit.
+by bob OK 'a set-gid program of that group' open "$MNT/setgid/bx" wronly,creat 2755
+owner setgid/bx '40002:40003 755'
 owner setgid/f '40001:40003 644'
 owner setgid/d '40002:40003 2755'
 ann sh -c 'umask 077; echo x >"$1/open/masked"; umask 0; echo x >"$1/open/unmasked"; mkdir "$1/open/unmasked.d"' sh "$MNT"
