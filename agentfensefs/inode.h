@@ -47,7 +47,7 @@ struct af_inode {
 	uint8_t flags; /* enum af_inode_flag */
 	uint64_t nlookup;
 	uint32_t refs;
-	LIST_HEAD(, af_file) files; /* open handles */
+	LIST_HEAD(af_file_list, af_file) files; /* open handles */
 	struct af_inode *next_by_id;
 	struct af_inode *next_by_key;
 	struct af_inode *parent; /* a reference; NULL: the root, or no name */
