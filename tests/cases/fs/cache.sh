@@ -68,7 +68,7 @@ held_open()
 {
 	coproc reader { $RUNAS bash -c 'exec 5<"$1"; while read -r; do dd bs=100 count=1 status=none <"/proc/self/fd/5"; echo; done' \
 		sh "$MNT/d/g"; }
-	# shellcheck disable=SC2154
+	local pid=$! to_reader=${reader[1]}
 	echo >&"${reader[1]}"
 	read -r -t 20 line <&"${reader[0]}"
 	is "$line" text "$WHO, $mode: a descriptor held open"
@@ -83,8 +83,8 @@ held_open()
 	}
 	wait_for "$patience" reads_now
 	ok $? "$WHO, $mode: and what was written beside it" || diag "got: $line"
-	exec {reader[1]}>&-
-	wait "$reader_PID"
+	exec {to_reader}>&-
+	wait "$pid"
 }
 
 # Through the mount, and into the source, there is nothing to wait for.

@@ -29,13 +29,14 @@ start_inside()
 {
 	coproc inside { $RUNAS bash -c 'cd "$1" && exec 5<f 6>>f && while read -r line; do
 		eval "$line" 2>&1; echo "=$?"; done' sh "$1"; }
+	inside_pid=$! to_inside=${inside[1]}
 }
 
 in_dir()
 {
 	local line out=
 	# shellcheck disable=SC2154
-	echo "$1" >&"${inside[1]}"
+	echo "$1" >&"$to_inside"
 	while read -r -t 20 line <&"${inside[0]}"; do
 		case $line in
 		=*) echo "$out${line#=}"; return ;;
@@ -86,8 +87,8 @@ reload()
 	kill -HUP "$daemon"
 	wait_for 10 $RUNAS test -e "$MNT/marker5"
 	is "$(in_dir 'cat f; echo 1 >new3; pwd -P')" "text more $MNT/dir 0" "$WHO, $1: and the directory is back"
-	exec {inside[1]}>&-
-	wait "$inside_PID"
+	exec {to_inside}>&-
+	wait "$inside_pid"
 }
 
 signals()

@@ -13,10 +13,9 @@ says()
 
 hard_links()
 {
-	local order
 	says "$($RUNAS "$SYS" stat "$MNT/f.write" ino)" 'one st_ino' stat "$MNT/f.read" ino
 	says "$($RUNAS "$SYS" stat "$MNT/f.write" ino)" 'one st_ino, to view too' stat "$MNT/f.view" ino
-	for order in 1 2; do
+	for _ in 1 2; do
 		errno_is OK "$WHO: the name of level write, opened" -- open "$MNT/f.write" rdwr
 		errno_is EACCES "$WHO: the name of level read, to write" -- open "$MNT/f.read" rdwr
 		errno_is EACCES "$WHO: to truncate" -- open "$MNT/f.read" rdonly,trunc
