@@ -20,7 +20,7 @@ COMMON = glob glob_class io json log path policy_cache policy_check policy_class
 	policy_decide policy_intern policy_parse policy_preset policy_rules policy_scan policy_state \
 	policy_trie spawn
 FS = attr audit audit_infer conn counters cred dirfd explain gate inode inode_path kcache layer op_attr op_data \
-	op_dir op_file op_lookup op_name op_rename op_xattr options options_rules session tree usage
+	op_dir op_file op_lookup op_name op_rename op_xattr options options_rules session stale tree usage
 RUN = bwrap control env facts filter fsmount host identity inside opts plan refusals report rootfs \
 	sandbox show supervise terminal words
 

@@ -56,8 +56,16 @@ static struct call classify(long nr, const unsigned long *args)
 	case SYS_faccessat2:
 		return (struct call){"access", args[2] & W_OK ? AF_WRITE : AF_READ, false, NO_PATH};
 	case SYS_setxattr:
+	case SYS_lsetxattr:
+	case SYS_fsetxattr:
 		return (struct call){"setxattr", AF_WRITE, false, NO_PATH};
+	case SYS_removexattr:
+	case SYS_lremovexattr:
+	case SYS_fremovexattr:
+		return (struct call){"removexattr", AF_WRITE, false, NO_PATH};
 	case SYS_getxattr:
+	case SYS_lgetxattr:
+	case SYS_fgetxattr:
 		return (struct call){"getxattr", AF_READ, false, NO_PATH};
 	case SYS_mkdir:
 	case SYS_mkdirat:

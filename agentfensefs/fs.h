@@ -20,6 +20,7 @@
 #include "kcache.h"
 #include "layer.h"
 #include "options.h"
+#include "stale.h"
 
 #include "fuse.h"
 #include <pthread.h>
@@ -33,6 +34,7 @@ struct af_fs {
 	struct af_gate gate;
 	struct af_owners owners;
 	struct af_kcache kcache;
+	struct af_stale stale;
 	struct af_audit *audit; /* NULL: not asked for */
 	struct af_counters counters;
 	/*

@@ -383,6 +383,25 @@ struct af_inode *inode_nameless(
 	return inode;
 }
 
+uint64_t inode_sibling(struct af_table *table, const struct af_inode *inode)
+{
+	const struct af_inode *other = NULL;
+	uint64_t key = key_of(inode->ino, inode->dev, inode->type, AF_READ);
+	uint64_t id;
+
+	if (inode->key_level != AF_WRITE)
+		return 0;
+	pthread_mutex_lock(&table->lock);
+	other = table->by_key[bucket(table, key)];
+	while (other &&
+		!(other->key_level == AF_READ && other->ino == inode->ino &&
+			other->dev == inode->dev && other->type == inode->type))
+		other = other->next_by_key;
+	id = other ? other->id : 0;
+	pthread_mutex_unlock(&table->lock);
+	return id;
+}
+
 struct af_inode *inode_find(struct af_table *table, const struct af_inode *parent, const char *name,
 	const struct stat *st)
 {

@@ -101,6 +101,12 @@ struct af_inode *inode_lookup(struct af_table *table, struct af_inode *parent, c
 struct af_inode *inode_nameless(
 	struct af_table *table, const struct stat *st, enum af_level level, int path_fd);
 
+/*
+ * The id of the node that the same file has at level read, where inode has it at level write: what is
+ * written by the one is read by the other. 0: there is none.
+ */
+uint64_t inode_sibling(struct af_table *table, const struct af_inode *inode);
+
 /* The node known as this name of this inode, with a reference, or NULL. */
 struct af_inode *inode_find(struct af_table *table, const struct af_inode *parent, const char *name,
 	const struct stat *st);

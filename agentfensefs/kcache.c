@@ -72,12 +72,13 @@ static int increment_epoch(struct af_fs *fs)
 
 void kcache_probe(struct af_fs *fs)
 {
-	fs->kcache.epochs = increment_epoch(fs) == 0;
+	/* Workers serve already: until then they let nothing be remembered that is not there. */
+	__atomic_store_n(&fs->kcache.epochs, increment_epoch(fs) == 0, __ATOMIC_RELAXED);
 }
 
 double kcache_negative_timeout(const struct af_fs *fs)
 {
-	return fs->kcache.epochs ? fs->kcache.timeout_s : 0;
+	return __atomic_load_n(&fs->kcache.epochs, __ATOMIC_RELAXED) ? fs->kcache.timeout_s : 0;
 }
 
 /* Without epochs: a name is dropped, but a directory's is only expired, or a cwd would be lost. */

@@ -15,7 +15,7 @@
  *     dirfd.c        from a node to a descriptor
  *     layer.c        every *at() call on the source
  *     attr.c cred.c  what files look like; acting as the caller
- *     kcache.c       what the kernel may remember
+ *     kcache.c stale.c   what the kernel may remember, and must forget
  *     audit.c audit_infer.c counters.c   what is told to whom
  */
 #include "fs.h"
@@ -176,7 +176,8 @@ static int fs_init(struct af_fs *fs, const struct fs_options *options)
 {
 	int err;
 
-	*fs = (struct af_fs){.options = options, .event_fd = -1, .parent_fd = -1};
+	*fs = (struct af_fs){
+		.options = options, .event_fd = -1, .parent_fd = -1, .stale = {.event_fd = -1}};
 	fs->layer.root_fd = -1;
 	init_rename_lock(&fs->rename_lock);
 	err = layer_open(&fs->layer, options->source);
@@ -190,7 +191,9 @@ static int fs_init(struct af_fs *fs, const struct fs_options *options)
 	fs->owners.lend_uid = options->lend_uid;
 	fs->owners.lend_gid = options->lend_gid;
 	kcache_init(fs);
-	err = table_init(&fs->table, &fs->layer.root, &fs->dirfds);
+	err = stale_init(&fs->stale);
+	if (!err)
+		err = table_init(&fs->table, &fs->layer.root, &fs->dirfds);
 	fs->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (!err && fs->event_fd < 0)
 		err = -errno;
@@ -211,6 +214,7 @@ static void fs_fini(struct af_fs *fs)
 	if (fs->gate.policy)
 		gate_fini(&fs->gate);
 	audit_close(fs->audit);
+	stale_fini(&fs->stale);
 	if (fs->event_fd >= 0)
 		close(fs->event_fd);
 	pthread_rwlock_destroy(&fs->rename_lock);

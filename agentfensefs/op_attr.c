@@ -208,6 +208,8 @@ static int setattr(struct op_ctx *op, const struct stat *attr, int to_set,
 			return err == -EXDEV ? -EACCES : err;
 	}
 	err = apply(op->fs, path.fd, attr, to_set, fi);
+	if (to_set & FUSE_SET_ATTR_SIZE)
+		stale_written(op->fs, op->inode);
 	if (!err && fstat(path.fd, st) != 0)
 		err = -errno;
 	if (!err)

@@ -71,13 +71,16 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off
 	/* The source's true end, whoever else appends to it. fi->flags is as of this write. */
 	int append = (fi->flags & O_APPEND) ? RWF_APPEND : 0;
 	ssize_t put;
+	int err;
 
 	(void)ino;
 	if (append && fi->writepage)
 		append = 0; /* pages of a mapping have their place */
 	put = pwritev2(file->fd, &iov, 1, offset, append);
-	if (put < 0)
-		fuse_reply_err(req, errno);
+	err = put < 0 ? errno : 0;
+	stale_written(fs_of(req), file->inode);
+	if (err)
+		fuse_reply_err(req, err);
 	else
 		fuse_reply_write(req, (size_t)put);
 }
@@ -108,9 +111,11 @@ void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset, off_t 
 	struct fuse_file_info *fi)
 {
 	const struct af_file *file = begin(req, fi, AF_COUNT_OTHER);
+	int err = fallocate(file->fd, mode, offset, length) != 0 ? errno : 0;
 
 	(void)ino;
-	fuse_reply_err(req, fallocate(file->fd, mode, offset, length) != 0 ? errno : 0);
+	stale_written(fs_of(req), file->inode);
+	fuse_reply_err(req, err);
 }
 
 void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t offset, int whence, struct fuse_file_info *fi)
@@ -134,11 +139,13 @@ void op_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
 	size_t part = len < MAX_COPY ? len : MAX_COPY;
 	ssize_t copied =
 		copy_file_range(from->fd, &off_in, to->fd, &off_out, part, (unsigned)flags);
+	int err = copied < 0 ? errno : 0;
 
 	(void)ino_in;
 	(void)ino_out;
-	if (copied < 0)
-		fuse_reply_err(req, errno);
+	stale_written(fs_of(req), to->inode);
+	if (err)
+		fuse_reply_err(req, err);
 	else
 		fuse_reply_write(req, (size_t)copied);
 }

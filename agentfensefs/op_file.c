@@ -99,6 +99,8 @@ static int open_backing(struct af_fs *fs, struct af_inode *inode, int flags)
 		return -ESTALE;
 	}
 	err = fd >= 0 && (flags & O_TRUNC) ? layer_truncate(fd, 0) : 0;
+	if (flags & O_TRUNC)
+		stale_written(fs, inode);
 	if (err) {
 		close(fd);
 		return err;

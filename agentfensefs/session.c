@@ -161,14 +161,15 @@ static bool handle_signal(struct af_fs *fs, const struct signalfd_siginfo *info)
 
 static int watch(struct af_fs *fs, int signal_fd, void (*ready)(struct af_fs *fs))
 {
-	struct pollfd fds[] = {
-		{.fd = signal_fd, .events = POLLIN}, {.fd = fs->event_fd, .events = POLLIN}};
+	struct pollfd fds[] = {{.fd = signal_fd, .events = POLLIN},
+		{.fd = fs->event_fd, .events = POLLIN},
+		{.fd = fs->stale.event_fd, .events = POLLIN}};
 
 	for (;;) {
 		struct signalfd_siginfo info;
 		uint64_t events;
 
-		if (poll(fds, 2, -1) < 0 && errno != EINTR)
+		if (poll(fds, 3, -1) < 0 && errno != EINTR)
 			return -errno;
 		if (fds[0].revents && read(signal_fd, &info, sizeof(info)) == sizeof(info) &&
 			handle_signal(fs, &info))
@@ -179,28 +180,39 @@ static int watch(struct af_fs *fs, int signal_fd, void (*ready)(struct af_fs *fs
 			if (events >= EVENT_ENDED)
 				return 0;
 		}
+		if (fds[2].revents)
+			stale_drop(fs);
 	}
 }
 
+/* Waits for one worker, which may have been about to read when it was interrupted. */
+static void join_one(pthread_t thread)
+{
+	int err;
+
+	do {
+		struct timespec until;
+
+		clock_gettime(CLOCK_MONOTONIC, &until);
+		until.tv_nsec += 5000000;
+		if (until.tv_nsec >= 1000000000) {
+			until.tv_nsec -= 1000000000;
+			until.tv_sec++;
+		}
+		err = pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &until);
+		if (err == ETIMEDOUT)
+			pthread_kill(thread, SIGUSR2);
+	} while (err == ETIMEDOUT);
+}
+
 /* Ends the workers, each of which may be waiting for a request that never comes. */
-static void join(struct af_fs *fs, pthread_t *threads, unsigned int count)
+static void join(struct af_fs *fs, const pthread_t *threads, unsigned int count)
 {
 	fuse_session_exit(fs->session);
-	for (unsigned int i = 0; i < count; i++) {
-		struct timespec until;
-		int err;
-
-		do {
-			pthread_kill(threads[i], SIGUSR2);
-			clock_gettime(CLOCK_REALTIME, &until);
-			until.tv_nsec += 5000000;
-			if (until.tv_nsec >= 1000000000) {
-				until.tv_nsec -= 1000000000;
-				until.tv_sec++;
-			}
-			err = pthread_timedjoin_np(threads[i], NULL, &until);
-		} while (err == ETIMEDOUT);
-	}
+	for (unsigned int i = 0; i < count; i++)
+		pthread_kill(threads[i], SIGUSR2);
+	for (unsigned int i = 0; i < count; i++)
+		join_one(threads[i]);
 }
 
 int session_run(struct af_fs *fs, void (*ready)(struct af_fs *fs))
