@@ -4,6 +4,7 @@
 . "$(dirname "$0")/../../lib.sh"
 . "$ROOT/tests/fslib.sh"
 
+any= # or -p: permissions that bind the owner too
 steps=${AF_FSDIFF_STEPS:-4000}
 seeds=${AF_FSDIFF_SEED:-1 2 3 4}
 
@@ -15,7 +16,8 @@ differential()
 	for seed in $seeds; do
 		$RUNAS mkdir "$MNT/$seed" "$BASE/plain$af_dirs.$seed"
 		check "$WHO $*: seed $seed, $steps steps" $RUNAS timeout 600 \
-			"$BUILD/tests/fsdiff" -s "$seed" -n "$steps" "$MNT/$seed" "$BASE/plain$af_dirs.$seed"
+			"$BUILD/tests/fsdiff" $any -s "$seed" -n "$steps" "$MNT/$seed" "$BASE/plain$af_dirs.$seed"
+		[ -z "$any" ] || $RUNAS chmod -R u+rwX "$MNT/$seed" "$BASE/plain$af_dirs.$seed"
 		check "$WHO $*: seed $seed, the trees through the mount" \
 			same_tree -n "$MNT/$seed" "$BASE/plain$af_dirs.$seed"
 		check "$WHO $*: seed $seed, the trees in the source" \
@@ -28,6 +30,10 @@ both()
 	differential
 	differential -o cache=never
 	differential -o cache=always
+	if [ "$WHO" = user ]; then
+		any=-p
+		differential
+	fi
 }
 
 each_user both
