@@ -5,7 +5,8 @@
  *
  *     options.c options_rules.c usage.c   command line and -o -> struct fs_options
  *     explain.c      --explain, --check, --presets: decisions without a mount
- *     main.c         mounts, goes to the background, and unmounts
+ *     main.c         the life of a mount, in the foreground or in the background
+ *     mount.c        on the mount point, and off it
  *     conn.c         what we and the kernel agree on
  *     session.c      worker threads and signals
  *     op_*.c         requests: parse, gate, layer, reply
@@ -25,6 +26,7 @@
 #include "cred.h"
 #include "explain.h"
 #include "log.h"
+#include "mount.h"
 #include "session.h"
 
 #include <fcntl.h>
@@ -69,40 +71,30 @@ static uint32_t raise_descriptors(void)
 	return share < MAX_HELD_DIRECTORIES ? (uint32_t)share : MAX_HELD_DIRECTORIES;
 }
 
-static int add_option(struct fuse_args *args, const char *name, const char *value)
-{
-	af_autofree char *option = NULL;
-	char *escaped = NULL;
-	int err = -1;
-
-	if (asprintf(&option, "%s%s", name, value) < 0) {
-		option = NULL;
-		return -ENOMEM;
-	}
-	if (fuse_opt_add_opt_escaped(&escaped, option) == 0 && fuse_opt_add_arg(args, "-o") == 0)
-		err = fuse_opt_add_arg(args, escaped);
-	free(escaped);
-	return err ? -ENOMEM : 0;
-}
-
+/* What libfuse is to do where mount.c cannot; the name is needed either way. */
 static int set_mount_options(struct fs_options *options)
 {
 	struct fuse_args *args = &options->mount_args;
-	af_autofree char *real = realpath(options->source, NULL);
-	int err = add_option(args, "default_permissions", "");
+	char *escaped = NULL;
+	/* mount(8) passes suid and dev for root; nothing in the source may have that power here. */
+	int err = fuse_opt_add_arg(args, "-odefault_permissions,subtype=agentfensefs,nosuid,nodev");
 
-	if (!err)
-		err = add_option(args, "subtype=", "agentfensefs");
-	if (!err && !options->has_fsname)
-		err = add_option(args, "fsname=", real ? real : options->source);
+	if (!err && !options->mount.name) {
+		af_autofree char *option = NULL;
+
+		options->mount.name = realpath(options->source, NULL);
+		if (!options->mount.name ||
+			asprintf(&option, "fsname=%s", options->mount.name) < 0) {
+			option = NULL;
+			return -ENOMEM;
+		}
+		err = fuse_opt_add_opt_escaped(&escaped, option) || fuse_opt_add_arg(args, "-o") ||
+			fuse_opt_add_arg(args, escaped);
+		free(escaped);
+	}
 	if (!err && options->debug)
 		err = fuse_opt_add_arg(args, "-d");
-	/* mount(8) passes suid and dev for root; nothing in the source may have that power here. */
-	if (!err)
-		err = add_option(args, "nosuid", "");
-	if (!err)
-		err = add_option(args, "nodev", "");
-	return err;
+	return err ? -ENOMEM : 0;
 }
 
 /* Tells whoever waits: --ready-fd, and the process that started us. */
@@ -231,7 +223,7 @@ static struct af_policy *load_policy(const struct fs_options *options)
 	return policy;
 }
 
-/* Serves the mount until it ends. The session is mounted; it is unmounted here. */
+/* Serves the mounted session until it ends. */
 static int serve(struct af_fs *fs)
 {
 	int err = cred_init();
@@ -242,7 +234,6 @@ static int serve(struct af_fs *fs)
 		err = session_run(fs, mount_is_ready);
 	if (err)
 		log_error("%s: %s", fs->options->mountpoint, strerror(-err));
-	fuse_session_unmount(fs->session);
 	return err;
 }
 
@@ -269,6 +260,7 @@ static int resolve_mountpoint(struct fs_options *options)
 
 static int mount_and_serve(struct af_fs *fs, struct fs_options *options)
 {
+	struct af_mount mount;
 	int err = resolve_mountpoint(options);
 
 	if (err)
@@ -286,8 +278,10 @@ static int mount_and_serve(struct af_fs *fs, struct fs_options *options)
 		return -EINVAL; /* an unknown option: libfuse has said so */
 	if (options->rules_count == 0 && !options->has_default)
 		log_warn("no policy: nothing of %s will be visible", options->source);
-	err = fuse_session_mount(fs->session, options->mountpoint) == 0 ? serve(fs) : -EIO;
-	fuse_session_destroy(fs->session);
+	err = mount_attach(&mount, fs->session, options);
+	if (!err)
+		err = serve(fs);
+	mount_detach(&mount, fs->session, options);
 	return err;
 }
 

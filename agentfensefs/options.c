@@ -10,6 +10,7 @@
 #include <getopt.h>
 #include <limits.h>
 #include <string.h>
+#include <sys/mount.h>
 
 enum { DEFAULT_THREADS = 4, MAX_THREADS = 64 };
 
@@ -193,14 +194,50 @@ static bool is_ignored(const char *option)
 	return false;
 }
 
+/* Notes what an option means to mount(2). */
+static int note_mount_option(struct fs_mount *mount, const char *option)
+{
+	static const struct {
+		const char *name;
+		unsigned long set, clear;
+	} flags[] = {
+		{"ro", MS_RDONLY, 0},
+		{"rw", 0, MS_RDONLY},
+		{"noexec", MS_NOEXEC, 0},
+		{"exec", 0, MS_NOEXEC},
+		{"noatime", MS_NOATIME, 0},
+		{"nodiratime", MS_NODIRATIME, 0},
+		{"sync", MS_SYNCHRONOUS, 0},
+		{"async", 0, MS_SYNCHRONOUS},
+		{"dirsync", MS_DIRSYNC, 0},
+		{"nosuid", 0, 0}, /* so are these, whatever is said */
+		{"suid", 0, 0},
+		{"nodev", 0, 0},
+		{"dev", 0, 0},
+		{"default_permissions", 0, 0},
+	};
+
+	if (strncmp(option, "fsname=", 7) == 0)
+		return set_text(&mount->name, option + 7);
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+		if (strcmp(option, flags[i].name) == 0) {
+			mount->flags = (mount->flags & ~flags[i].clear) | flags[i].set;
+			return 0;
+		}
+	}
+	if (strcmp(option, "allow_other") == 0)
+		mount->allow_other = true;
+	else
+		mount->unusual = true;
+	return 0;
+}
+
 /* Adds "-o option" for libfuse, with its commas and backslashes escaped again. */
 static int pass_on(struct fs_options *options, const char *option)
 {
 	char *escaped = NULL;
-	int status = 0;
+	int status = note_mount_option(&options->mount, option);
 
-	if (strncmp(option, "fsname=", 7) == 0)
-		options->has_fsname = true;
 	if (fuse_opt_add_opt_escaped(&escaped, option) != 0 ||
 		fuse_opt_add_arg(&options->mount_args, "-o") != 0 ||
 		fuse_opt_add_arg(&options->mount_args, escaped) != 0)
@@ -400,6 +437,7 @@ void options_fini(struct fs_options *options)
 	free(options->source);
 	free(options->mountpoint);
 	free(options->audit);
+	free(options->mount.name);
 	free(options->explain_source);
 	fuse_opt_free_args(&options->mount_args);
 }

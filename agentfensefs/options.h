@@ -24,6 +24,14 @@ struct fs_rules_source {
 	const char *origin; /* of a rule: "-o" or "command line" */
 };
 
+/* How it is to be mounted, as far as mount(2) can be told. */
+struct fs_mount {
+	char *name;          /* fsname: what /proc/mounts shows as the source; owned */
+	unsigned long flags; /* MS_* */
+	bool allow_other;
+	bool unusual; /* there is an option that only libfuse's own way of mounting knows */
+};
+
 struct fs_options {
 	enum fs_mode mode;
 	char *source; /* owned, as all texts here */
@@ -40,7 +48,7 @@ struct fs_options {
 	unsigned int threads;
 	bool foreground;
 	bool debug;
-	bool has_fsname;
+	struct fs_mount mount;
 	int ready_fd; /* -1: none */
 	bool lend;
 	uid_t lend_uid;

@@ -83,7 +83,9 @@ static void options_of_fstab_are_accepted(void **state)
 				 "rw,noauto,user,nofail,_netdev,x-systemd.automount,comment=a,"
 				 "defaults,allow_other,fsname=n"),
 		0);
-	assert_true(options.has_fsname);
+	assert_string_equal(options.mount.name, "n");
+	assert_true(options.mount.allow_other);
+	assert_false(options.mount.unusual);
 	/* argv[0], and "-o" with each of rw, allow_other and fsname=n. */
 	assert_int_equal(options.mount_args.argc, 7);
 	options_fini(&options);
