@@ -80,7 +80,7 @@ void policy_text_fini(struct policy_text *text);
 /* The file of a preset: newly allocated, or NULL with errno (ENOENT: no such preset). */
 char *preset_find(const char *name);
 
-/* ---- the automaton: policy_trie.c, policy_classes.c ------------------------------------------- */
+/* ---- the automaton: policy_finish.c, policy_classes.c ----------------------------------------- */
 
 /*
  * Edges of a node, sorted by key; kinds in the high bits make each kind a contiguous run. For the
@@ -258,7 +258,7 @@ void automaton_put(struct automaton *automaton);
  */
 int64_t policy_rank_rules(const struct af_rules *rules, uint32_t *index_of);
 
-/* ---- policy_state.c: sets of nodes, without any cache ------------------------------------------ */
+/* ---- policy_set.c, policy_state.c, policy_verdict.c: sets of nodes, without any cache ----------- */
 
 struct id_set {
 	uint32_t *ids;
@@ -280,7 +280,7 @@ struct config {
 /* Room to work in; one user at a time. */
 struct scratch {
 	struct config now, next;
-	struct id_set stack, ended;
+	struct id_set stack;
 	uint32_t *node_mark;  /* by node, == mark where already in the set */
 	uint32_t *group_mark; /* by group: bits, cleared after use */
 	uint32_t mark;
