@@ -36,6 +36,7 @@
 #include <bsd/stdlib.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -68,6 +69,21 @@ static int open_target(const char *option, const char *target, unsigned int clos
 	return *fd;
 }
 
+/*
+ * What lost its parent on the way (a runtime that was killed, or failed half-way) is ours: to end,
+ * since it may be waiting for what never comes, and to wait for.
+ */
+static void end_orphans(void)
+{
+	do {
+		af_autofclose FILE *list = fopen("/proc/thread-self/children", "re");
+		int pid;
+
+		while (list && fscanf(list, "%d", &pid) == 1)
+			kill(pid, SIGKILL);
+	} while (wait(NULL) > 0);
+}
+
 /* Everything between the plan and the outcome. Returns 0, or -errno where nothing was run. */
 static int run_plan(struct af_plan *plan, const struct af_backend *backend, int source_fd,
 	struct af_refusals *refusals, const struct af_signals *signals, unsigned int closed_std,
@@ -97,9 +113,7 @@ static int run_plan(struct af_plan *plan, const struct af_backend *backend, int 
 	else
 		sandbox_end(&sandbox, &outcome->usage);
 	fsmount_end(&mount);
-	/* What lost its parent on the way (a runtime that was killed) is ours to wait for. */
-	while (wait(NULL) > 0)
-		;
+	end_orphans();
 	refusals_read(refusals);
 	return err;
 }

@@ -284,6 +284,15 @@ static void filesystem_died(struct supervisor *s)
 	end_inside(s);
 }
 
+/* Before the command has started, while something of it may still hold the control socket. */
+static void runtime_failed(struct supervisor *s)
+{
+	if (!s->decided)
+		log_error("sandbox: it could not be set up; nothing was run");
+	decide(s, AF_EXIT_FAILED);
+	end_inside(s);
+}
+
 static int wait_ms(const struct supervisor *s)
 {
 	int64_t left = s->deadline_ms ? s->deadline_ms - now_ms() : -1;
@@ -296,7 +305,16 @@ static int wait_ms(const struct supervisor *s)
 	return left > 60000 ? 60000 : (int)left;
 }
 
-enum { POLL_SIGNALS, POLL_CONTROL, POLL_DAEMON, POLL_AUDIT, POLL_TTY, POLL_MASTER, POLL_COUNT };
+enum {
+	POLL_SIGNALS,
+	POLL_CONTROL,
+	POLL_DAEMON,
+	POLL_RUNTIME,
+	POLL_AUDIT,
+	POLL_TTY,
+	POLL_MASTER,
+	POLL_COUNT
+};
 
 static void set_polls(const struct supervisor *s, struct pollfd polls[POLL_COUNT])
 {
@@ -307,6 +325,8 @@ static void set_polls(const struct supervisor *s, struct pollfd polls[POLL_COUNT
 	polls[POLL_SIGNALS] = (struct pollfd){.fd = run->signals->fd, .events = POLLIN};
 	polls[POLL_CONTROL] = (struct pollfd){.fd = run->sandbox->control, .events = POLLIN};
 	polls[POLL_DAEMON] = (struct pollfd){.fd = run->mount->daemon.pidfd, .events = POLLIN};
+	polls[POLL_RUNTIME] = (struct pollfd){
+		.fd = s->outcome->started ? -1 : run->sandbox->runtime.pidfd, .events = POLLIN};
 	polls[POLL_AUDIT] = (struct pollfd){
 		.fd = s->audit_open ? run->refusals->pipe_read : -1, .events = POLLIN};
 	polls[POLL_TTY] = (struct pollfd){
@@ -331,6 +351,8 @@ static void take_polls(struct supervisor *s, const struct pollfd polls[POLL_COUN
 		read_control(s);
 	if (polls[POLL_DAEMON].revents && !s->ended)
 		filesystem_died(s);
+	if (polls[POLL_RUNTIME].revents && !s->ended && !s->outcome->started)
+		runtime_failed(s);
 }
 
 static void serve(struct supervisor *s)

@@ -109,4 +109,17 @@ for delay in 0 0.002 0.005 0.01 0.02 0.04; do
 	done
 done 2>"$T/err"
 is "$killed" 24 'killed at any moment of the start, nothing is left'
+
+# ---- a runtime that fails half-way, with a process of its own that waits for what never comes
+mkdir "$T/bin"
+printf '#!/bin/sh\nsleep 300 &\nexit 1\n' >"$T/bin/bwrap"
+chmod 755 "$T/bin/bwrap"
+fresh_source
+began=$SECONDS
+PATH=$T/bin:$PATH "$AFRUN" --direct -C "$SRC" -- true 2>"$T/err"
+is $? 125 'a runtime that fails half-way: the status'
+like "$(cat "$T/err")" '^afrun: sandbox: it could not be set up' 'a runtime that fails half-way: the message'
+ok $((SECONDS - began >= 20)) 'a runtime that fails half-way: told at once'
+wait_for 10 af_no_process
+ok $? 'a runtime that fails half-way: nothing is left running'
 done_testing
