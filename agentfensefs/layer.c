@@ -135,8 +135,12 @@ int layer_truncate(int fd, off_t size)
 
 int layer_open_list(int dirfd)
 {
-	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+	int fd = openat(dirfd, ".", flags);
 
+	/* A directory that may be listed but not passed: "." is already beyond it. */
+	if (fd < 0 && errno == EACCES)
+		fd = open(layer_fd_path(dirfd).text, flags);
 	return fd < 0 ? -errno : fd;
 }
 
