@@ -5,8 +5,8 @@
 . "$ROOT/tests/fslib.sh"
 
 any= # or -p: permissions that bind the owner too
-steps=${AF_FSDIFF_STEPS:-4000}
-seeds=${AF_FSDIFF_SEED:-1 2 3 4}
+steps=${AF_FSDIFF_STEPS:-3000}
+seeds=${AF_FSDIFF_SEED:-1 2 3}
 
 differential()
 {
