@@ -181,11 +181,28 @@ static bool makes_setgid(const char *name, const struct stat *st)
 	return is_acl(name) && S_ISREG(st->st_mode) && (st->st_mode & S_ISGID);
 }
 
-static int set_value(struct op_ctx *op, const char *name, const char *value, size_t size, int flags)
+/* What is to become of an attribute; value NULL: removed. */
+struct change {
+	const char *op, *name, *value;
+	size_t size;
+	int flags;
+};
+
+static int apply(int fd, const struct change *change)
+{
+	struct af_fd_path path = layer_fd_path(fd);
+	int failed = change->value
+		? setxattr(path.text, change->name, change->value, change->size, change->flags)
+		: removexattr(path.text, change->name);
+
+	return failed ? -errno : 0;
+}
+
+static int change_value(struct op_ctx *op, const struct change *change)
 {
 	struct af_pathfd path;
 	struct stat st;
-	int err = may_change(op, "setxattr", name);
+	int err = may_change(op, change->op, change->name);
 
 	if (err)
 		return err;
@@ -193,55 +210,38 @@ static int set_value(struct op_ctx *op, const char *name, const char *value, siz
 	if (err)
 		return err == -EXDEV ? -EACCES : err;
 	kcache_touched(op->inode);
-	if (makes_setgid(name, &st))
+	if (change->value && makes_setgid(change->name, &st))
 		err = -EPERM;
-	else if (setxattr(layer_fd_path(path.fd).text, name, value, size, flags) != 0)
-		err = -errno;
+	else
+		err = apply(path.fd, change);
 	pathfd_put(&path);
 	return err;
+}
+
+static void do_change(fuse_req_t req, fuse_ino_t ino, const struct change *change)
+{
+	struct op_ctx op;
+	int err = op_begin(&op, req, ino, AF_COUNT_XATTR);
+
+	if (!err)
+		do
+			err = change_value(&op, change);
+		while (op_again(&op, err));
+	fuse_reply_err(req, -err);
+	op_end(&op);
 }
 
 void op_setxattr(
 	fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size, int flags)
 {
-	struct op_ctx op;
-	int err = op_begin(&op, req, ino, AF_COUNT_XATTR);
+	struct change change = {"setxattr", name, value, size, flags};
 
-	if (!err)
-		do
-			err = set_value(&op, name, value, size, flags);
-		while (op_again(&op, err));
-	fuse_reply_err(req, -err);
-	op_end(&op);
-}
-
-static int remove_value(struct op_ctx *op, const char *name)
-{
-	struct af_pathfd path;
-	struct stat st;
-	int err = may_change(op, "removexattr", name);
-
-	if (err)
-		return err;
-	err = pathfd_get(op->fs, op->inode, &path, &st);
-	if (err)
-		return err == -EXDEV ? -EACCES : err;
-	kcache_touched(op->inode);
-	if (removexattr(layer_fd_path(path.fd).text, name) != 0)
-		err = -errno;
-	pathfd_put(&path);
-	return err;
+	do_change(req, ino, &change);
 }
 
 void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 {
-	struct op_ctx op;
-	int err = op_begin(&op, req, ino, AF_COUNT_XATTR);
+	struct change change = {.op = "removexattr", .name = name};
 
-	if (!err)
-		do
-			err = remove_value(&op, name);
-		while (op_again(&op, err));
-	fuse_reply_err(req, -err);
-	op_end(&op);
+	do_change(req, ino, &change);
 }
