@@ -234,16 +234,16 @@ int pathfd_get(struct af_fs *fs, struct af_inode *inode, struct af_pathfd *path,
 {
 	struct af_dirfd *dir = NULL;
 	struct af_place place;
-	int err;
+	int err = 0, held;
 
 	inode_place(&fs->table, inode, &place);
-	*path = (struct af_pathfd){.fd = inode == fs->table.root ? fs->layer.root_fd : place.fd};
-	err = path->fd < 0 && !place.parent ? -ESTALE : 0;
-	if (!err && path->fd < 0)
-		err = dirfd_get(fs, place.parent, &dir);
+	held = inode == fs->table.root ? fs->layer.root_fd : place.fd;
+	*path = (struct af_pathfd){.fd = held};
+	if (held < 0)
+		err = place.parent ? dirfd_get(fs, place.parent, &dir) : -ESTALE;
 	inode_put(&fs->table, place.parent);
-	if (path->fd >= 0)
-		return fstat(path->fd, st) != 0 ? -errno : 0;
+	if (held >= 0)
+		return fstat(held, st) != 0 ? -errno : 0;
 	if (err)
 		return err;
 	path->fd = layer_open_path(&fs->layer, dir->fd, place.name);

@@ -55,7 +55,7 @@ static void wait_dropped(struct af_stale *stale, uint64_t number)
 	int err = 0;
 
 	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_nsec += WAIT_MS * 1000000;
+	until.tv_nsec += WAIT_MS * 1000000L;
 	if (until.tv_nsec >= 1000000000) {
 		until.tv_nsec -= 1000000000;
 		until.tv_sec++;
