@@ -3,8 +3,10 @@
  *
  *     policy_parse.c   files, presets and command-line rules -> struct af_rules
  *     glob.c           one pattern -> tokens, or why not
- *     policy_compile.c rules -> an NFA whose nodes are shared by common prefixes (a trie)
- *     policy_decide.c  the lazily built deterministic states over it, and the decisions
+ *     policy_compile.c rules -> an NFA whose nodes are shared by common prefixes (policy_trie.c)
+ *     policy_state.c   sets of its nodes: over a character, at the end of a name
+ *     policy_cache.c   each such set once, as a state of a deterministic automaton that grows lazily
+ *     policy_decide.c  ... and the decisions
  *
  * A directory carries the state in which its path left the rules; a child costs one step from it
  * over its own name's bytes, whatever the number of rules.
