@@ -145,6 +145,16 @@ void op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const cha
 	reply_made(&ctx, err);
 }
 
+/* Because of the old name. */
+static int refuse_link(
+	struct name_ctx *ctx, struct af_inode *old, const struct af_verdict *verdict, int err)
+{
+	struct gate_op op = {ctx->op.req, "link"};
+
+	gate_refused(ctx->op.fs, &ctx->op.view, op, old, NULL, verdict, AF_WRITE, err);
+	return -err;
+}
+
 /* What link(2) from old may do. Tools copy where they are told EXDEV. */
 static int may_link(struct name_ctx *ctx, struct af_inode *old)
 {
@@ -154,11 +164,11 @@ static int may_link(struct name_ctx *ctx, struct af_inode *old)
 	if (err)
 		return err;
 	if (!gate_visible(&verdict))
-		return refuse(ctx, "link", &verdict, ENOENT);
+		return refuse_link(ctx, old, &verdict, ENOENT);
 	if (ctx->step.file.level < AF_WRITE)
 		return refuse(ctx, "link", &ctx->step.file, EACCES);
 	if (verdict.level < AF_WRITE)
-		return refuse(ctx, "link", &verdict, verdict.level >= AF_READ ? EXDEV : EACCES);
+		return refuse_link(ctx, old, &verdict, verdict.level >= AF_READ ? EXDEV : EACCES);
 	grant(ctx, "link", &verdict);
 	return name_dirfd(ctx);
 }

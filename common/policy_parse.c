@@ -31,6 +31,7 @@ struct event {
 /* A file being read, and those that include it. */
 struct parse {
 	const struct parse *by; /* the includer, or NULL */
+	unsigned int by_line;   /* where in it */
 	struct af_rules *rules;
 	const char *name; /* as messages name it; in the rules' pool */
 	dev_t dev;
@@ -270,6 +271,16 @@ static bool is_loop(const struct parse *p)
 	return false;
 }
 
+/* Says why the file cannot be read at all: by the line that wanted it, if there is one. */
+static int unreadable(const struct parse *p, const char *path, int err, const char *why)
+{
+	if (p->by)
+		log_error("%s:%u: include: %s: %s", p->by->name, p->by_line, path, why);
+	else
+		log_error("%s: %s", path, why);
+	return err;
+}
+
 static int read_text(struct parse *p, int fd)
 {
 	struct stat st;
@@ -278,10 +289,8 @@ static int read_text(struct parse *p, int fd)
 		return -errno;
 	p->dev = st.st_dev;
 	p->ino = st.st_ino;
-	if (is_loop(p)) {
-		log_error("%s: includes itself", p->name);
-		return -EINVAL;
-	}
+	if (is_loop(p))
+		return unreadable(p, p->name, -EINVAL, "includes itself");
 	return policy_text_read(&p->text, fd, p->name);
 }
 
@@ -289,17 +298,16 @@ static int parse_file(struct parse *p, const char *path);
 
 static int include(const struct parse *p, const struct event *event)
 {
-	struct parse inner = {.by = p, .rules = p->rules, .depth = p->depth + 1};
+	struct parse inner = {
+		.by = p, .by_line = event->line, .rules = p->rules, .depth = p->depth + 1};
 	af_autofree char *path = include_path(p, event->include);
-	int rc;
 
 	if (inner.depth > MAX_INCLUDES)
 		return rules_refuse(
 			p->name, event->line, event->include, "includes are nested too deeply");
-	rc = path ? parse_file(&inner, path) : -ENOMEM;
-	if (rc)
-		log_error("%s:%u: include: %s: not read", p->name, event->line, event->include);
-	return rc;
+	if (!path)
+		return unreadable(&inner, event->include, -ENOMEM, strerror(ENOMEM));
+	return parse_file(&inner, path);
 }
 
 /* Appends patterns from..to of own to the rules. */
@@ -355,10 +363,10 @@ static int parse_file(struct parse *p, const char *path)
 
 	p->name = pool_add(&p->rules->pool, path, strlen(path));
 	p->first = p->rules->count;
-	if (rc || !p->name) {
-		log_error("%s: %s", path, strerror(rc ? -rc : ENOMEM));
-		return rc ? rc : -ENOMEM;
-	}
+	if (!rc && !p->name)
+		rc = -ENOMEM;
+	if (rc)
+		return unreadable(p, path, rc, strerror(-rc));
 	rc = read_text(p, fd);
 	if (!rc) {
 		current = p;

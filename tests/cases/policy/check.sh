@@ -41,7 +41,7 @@ refused()
 	local why=$1 status=0 out
 	shift
 	out=$(timeout 20 "$AFS" --check "$@" 2>&1 </dev/null) || status=$?
-	[ "$status" -eq 1 ] && [ "$(head -n 1 <<<"$out")" = "agentfensefs: $why" ]
+	[ "$status" -eq 1 ] && [ "$out" = "agentfensefs: $why" ]
 	ok $? "$why" || diag "status $status, got: $out"
 }
 
@@ -58,7 +58,7 @@ refused '-o:2: rule:a: not a level: none, view, read or write' -o rule=read:b,ru
 refused '-o:1: read@high:a: not a priority: a whole number from -1000000 to 1000000' -o rule=read@high:a
 echo 'include("b.conf")' >"$T/a.conf"
 echo 'include("a.conf")' >"$T/b.conf"
-refused "$T/a.conf: includes itself" -o "policy=$T/a.conf"
+refused "$T/b.conf:1: include: $T/a.conf: includes itself" -o "policy=$T/a.conf"
 
 # A mount with a bad policy is none.
 mkdir "$T/src" "$T/mnt"
