@@ -250,7 +250,7 @@ lint-analyzer:
 	$(again) VARIANT=analyzer WERROR=1 objects
 # clang-tidy (and clangd) take the flags from a file, one a line, with paths seen from build/.
 lint-tidy: build/compile_flags.txt
-	@printf '%s\n' $(PROGRAM_C) | xargs -P2 -n4 clang-tidy --quiet -p build
+	@printf '%s\n' $(PROGRAM_C) | xargs -P$(shell nproc) -n1 clang-tidy --quiet -p build
 build/compile_flags.txt: $(B)/flags
 	@printf '%s\n' -std=gnu11 $(ALL_CPPFLAGS) | sed 's,^-I\([^/]\),-I$(CURDIR)/\1,' >$@
 
