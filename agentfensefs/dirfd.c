@@ -249,7 +249,7 @@ int pathfd_get(struct af_fs *fs, struct af_inode *inode, struct af_pathfd *path,
 	path->fd = layer_open_path(&fs->layer, dir->fd, place.name);
 	dirfd_put(&fs->dirfds, dir);
 	if (path->fd < 0)
-		return path->fd == -ENOENT ? -ESTALE : path->fd;
+		return dirfd_name_error(path->fd);
 	path->owned = true;
 	if (fstat(path->fd, st) != 0 || !inode_is(inode, st)) {
 		pathfd_put(path);

@@ -57,6 +57,14 @@ struct af_pathfd {
 	int fd;
 	bool owned;
 };
+/*
+ * What an error of reaching a node by the name we know means: where that name is gone, or lies where
+ * we may not search, the kernel's own may be another name of the same file: it is to look again.
+ */
+static inline int dirfd_name_error(int err)
+{
+	return err == -ENOENT || err == -EACCES ? -ESTALE : err;
+}
 int pathfd_get(struct af_fs *fs, struct af_inode *inode, struct af_pathfd *path, struct stat *st);
 void pathfd_put(struct af_pathfd *path);
 

@@ -29,7 +29,8 @@ static int name_show(struct af_fs *fs, struct af_inode *inode, const struct af_p
 	if (err)
 		return err;
 	err = op_stat_name(fs, dirfd, place->name, st);
-	if (err == -ENOENT || (!err && !inode_is(inode, st)))
+	err = dirfd_name_error(err);
+	if (!err && !inode_is(inode, st))
 		err = -ESTALE;
 	if (!err && !attr_is_covered(st))
 		attr_show(&fs->owners, verdict, dirfd->fd, place->name, st);

@@ -91,9 +91,10 @@ static int open_backing(struct af_fs *fs, struct af_inode *inode, int flags)
 	if (err)
 		return err;
 	fd = layer_open_file(&fs->layer, dirfd->fd, place.name, flags, &st);
+	/* Refused is the file, unless even its attributes are out of reach. */
+	if (fd == -ENOENT || (fd == -EACCES && layer_stat(&fs->layer, dirfd->fd, place.name, &st)))
+		fd = -ESTALE;
 	dirfd_put(&fs->dirfds, dirfd);
-	if (fd == -ENOENT)
-		return -ESTALE;
 	if (fd >= 0 && !inode_is(inode, &st)) {
 		close(fd);
 		return -ESTALE;
