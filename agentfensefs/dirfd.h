@@ -10,6 +10,7 @@
 #ifndef AF_DIRFD_H
 #define AF_DIRFD_H
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
