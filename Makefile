@@ -19,8 +19,9 @@ PKG_CONFIG = pkg-config
 COMMON = glob glob_class io json log path policy_cache policy_check policy_classes policy_compile \
 	policy_decide policy_finish policy_intern policy_parse policy_preset policy_rules policy_scan \
 	policy_set policy_settle policy_state policy_trie policy_verdict spawn
-FS = attr audit audit_infer conn counters cred dirfd explain gate inode inode_path kcache layer mount op_attr op_data \
-	op_dir op_file op_lookup op_name op_rename op_xattr options options_rules session stale tree usage
+FS = attr audit audit_infer conn counters cred dirfd explain gate inode inode_name inode_path kcache \
+	layer mount op_attr op_data op_dir op_file op_lookup op_name op_rename op_xattr options \
+	options_rules session stale tree usage
 RUN = bwrap control env facts filter fsmount host identity inside opts plan refusals report rootfs \
 	sandbox show supervise terminal words
 

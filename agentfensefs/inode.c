@@ -1,14 +1,13 @@
 /*
- * The table of nodes. See inode.h. It makes no decision and no system call but close(2).
+ * The table of nodes: found by id and by identity, counted, freed. See inode.h; their names are
+ * inode_name.c's. It makes no decision and no system call but close(2).
  */
-#include "inode.h"
+#include "inode_table.h"
 
 #include "cleanup.h"
 #include "dirfd.h"
 
-#include <bsd/string.h>
 #include <malloc.h>
-#include <string.h>
 #include <sys/sysmacros.h>
 
 enum { MIN_BUCKETS = 64, TRIM_NODES = 16384 };
@@ -107,7 +106,7 @@ static void resize(struct af_table *table, size_t buckets)
 	free(old);
 }
 
-static struct af_inode *inode_new(struct af_table *table, const struct stat *st, uint8_t key_level)
+struct af_inode *table_add(struct af_table *table, const struct stat *st, uint8_t key_level)
 {
 	struct af_inode *inode = calloc(1, sizeof(*inode));
 
@@ -129,11 +128,7 @@ static struct af_inode *inode_new(struct af_table *table, const struct stat *st,
 	return inode;
 }
 
-/*
- * Takes a node whose counts are 0 out of the table. What it held (its parent, whose counts may then
- * be 0 as well) goes with it; the whole chain is returned through next_by_id, to be freed unlocked.
- */
-static struct af_inode *release(struct af_table *table, struct af_inode *inode)
+struct af_inode *table_release(struct af_table *table, struct af_inode *inode)
 {
 	struct af_inode *dead = NULL;
 
@@ -154,7 +149,7 @@ static struct af_inode *release(struct af_table *table, struct af_inode *inode)
 	return dead;
 }
 
-static void free_chain(const struct af_table *table, struct af_inode *inode)
+void table_free_chain(const struct af_table *table, struct af_inode *inode)
 {
 	while (inode) {
 		struct af_inode *next = inode->next_by_id;
@@ -192,14 +187,14 @@ int table_init(struct af_table *table, const struct stat *root, struct af_dirfds
 	table->by_key = calloc(MIN_BUCKETS, sizeof(struct af_inode *));
 	if (!table->by_id || !table->by_key)
 		return -ENOMEM;
-	table->root = inode_new(table, root, 0);
+	table->root = table_add(table, root, 0);
 	return table->root ? 0 : -ENOMEM;
 }
 
 void table_fini(struct af_table *table)
 {
 	for (size_t i = 0; table->by_id && i <= table->mask; i++)
-		free_chain(table, af_steal(&table->by_id[i]));
+		table_free_chain(table, af_steal(&table->by_id[i]));
 	free(table->by_id);
 	free(table->by_key);
 	pthread_mutex_destroy(&table->lock);
@@ -235,9 +230,9 @@ void inode_put(struct af_table *table, struct af_inode *inode)
 		return;
 	pthread_mutex_lock(&table->lock);
 	inode->refs--;
-	dead = release(table, inode);
+	dead = table_release(table, inode);
 	pthread_mutex_unlock(&table->lock);
-	free_chain(table, dead);
+	table_free_chain(table, dead);
 }
 
 void inode_forget(struct af_table *table, uint64_t id, uint64_t nlookup)
@@ -252,15 +247,15 @@ void inode_forget(struct af_table *table, uint64_t id, uint64_t nlookup)
 	/* The kernel's count is not trusted to match ours. */
 	inode->nlookup -= nlookup < inode->nlookup ? nlookup : inode->nlookup;
 	inode->refs--;
-	dead = release(table, inode);
+	dead = table_release(table, inode);
 	trim = shrink(table);
 	pthread_mutex_unlock(&table->lock);
-	free_chain(table, dead);
+	table_free_chain(table, dead);
 	if (trim)
 		malloc_trim(0);
 }
 
-static struct af_inode *find_key(struct af_table *table, const struct stat *st, uint8_t level)
+struct af_inode *table_find(struct af_table *table, const struct stat *st, uint8_t level)
 {
 	uint16_t type = st->st_mode & S_IFMT;
 	struct af_inode *inode;
@@ -273,106 +268,13 @@ static struct af_inode *find_key(struct af_table *table, const struct stat *st, 
 	return inode;
 }
 
-static bool has_name(const struct af_inode *inode, const struct af_inode *parent, const char *name)
-{
-	return inode->parent == parent && inode->name && strcmp(inode->name, name) == 0;
-}
-
-/* Whether dir is the node or lies below it, as far as names are known. */
-static bool is_below(const struct af_inode *dir, const struct af_inode *inode)
-{
-	while (dir && dir != inode)
-		dir = dir->parent;
-	return dir != NULL;
-}
-
-uint64_t table_renames(struct af_table *table)
-{
-	uint64_t renames;
-
-	pthread_mutex_lock(&table->lock);
-	renames = table->renames;
-	pthread_mutex_unlock(&table->lock);
-	return renames;
-}
-
-/*
- * Sets the node's name. The parent that it had is returned for the caller to put (unlocked), since
- * that may free it.
- */
-static struct af_inode *set_name(struct af_inode *inode, struct af_inode *parent, char *name)
-{
-	struct af_inode *old = inode->parent;
-
-	free(inode->name);
-	inode->name = name;
-	inode->parent = parent;
-	if (parent)
-		parent->refs++;
-	inode->stamp = 0;
-	return old;
-}
-
-/* Gives a node that was just looked up its name. 0 or -errno, see inode_lookup(). Locked. */
-static int name_found(struct af_table *table, struct af_inode *inode, struct af_inode *parent,
-	const char *name, uint64_t since, struct af_inode **old_parent)
-{
-	char *copy;
-
-	if (inode == table->root || has_name(inode, parent, name))
-		return 0;
-	if (inode->name && since != AF_RENAMES_ANY && since != table->renames)
-		return -EAGAIN;
-	/* Somebody has moved directories of the source around. */
-	if (S_ISDIR(inode->type) && is_below(parent, inode))
-		return -ESTALE;
-	copy = strdup(name);
-	if (!copy)
-		return -ENOMEM;
-	*old_parent = set_name(inode, parent, copy);
-	return 0;
-}
-
-struct af_inode *inode_lookup(struct af_table *table, struct af_inode *parent, const char *name,
-	const struct stat *st, enum af_level level, bool covered, uint64_t since, bool *moved)
-{
-	struct af_inode *inode, *old_parent = NULL, *dead = NULL;
-	bool had_name;
-	int err = -ENOMEM;
-
-	*moved = false;
-	pthread_mutex_lock(&table->lock);
-	inode = find_key(table, st, (uint8_t)level);
-	if (!inode)
-		inode = inode_new(table, st, (uint8_t)level);
-	if (inode) {
-		had_name = inode->name != NULL;
-		err = name_found(table, inode, parent, name, since, &old_parent);
-		*moved = had_name && old_parent && S_ISDIR(st->st_mode);
-	}
-	if (!err) {
-		inode->nlookup++;
-		inode->refs++;
-		if (covered)
-			inode->flags |= AF_INODE_COVERED;
-	} else if (inode) {
-		dead = release(table, inode);
-		inode = NULL;
-	}
-	pthread_mutex_unlock(&table->lock);
-	free_chain(table, dead);
-	inode_put(table, old_parent);
-	errno = -err;
-	return inode;
-}
-
 struct af_inode *inode_nameless(
 	struct af_table *table, const struct stat *st, enum af_level level, int path_fd)
 {
 	struct af_inode *inode;
 
 	pthread_mutex_lock(&table->lock);
-	inode = inode_new(table, st, (uint8_t)level);
+	inode = table_add(table, st, (uint8_t)level);
 	if (inode) {
 		inode->fd = path_fd;
 		inode->nlookup = 1;
@@ -400,80 +302,4 @@ uint64_t inode_sibling(struct af_table *table, const struct af_inode *inode)
 	id = other ? other->id : 0;
 	pthread_mutex_unlock(&table->lock);
 	return id;
-}
-
-struct af_inode *inode_find(struct af_table *table, const struct af_inode *parent, const char *name,
-	const struct stat *st)
-{
-	struct af_inode *found = NULL;
-
-	pthread_mutex_lock(&table->lock);
-	for (uint8_t level = AF_NONE; level <= AF_WRITE && !found; level++) {
-		struct af_inode *inode = find_key(table, st, level);
-
-		if (inode && has_name(inode, parent, name))
-			found = inode;
-	}
-	if (found)
-		found->refs++;
-	pthread_mutex_unlock(&table->lock);
-	return found;
-}
-
-/* Gives a node that loses its name its descriptor, unless it can do without. Locked. */
-static void keep_fd(struct af_table *table, struct af_inode *inode, struct af_unname *how)
-{
-	if (inode->fd >= 0 || (how->linked && table->linked >= how->max_linked))
-		return;
-	inode->fd = how->path_fd;
-	how->path_fd = -1;
-	if (how->linked) {
-		inode->flags |= AF_INODE_LINKED;
-		table->linked++;
-	}
-}
-
-void inode_unname(struct af_table *table, struct af_inode *inode, const struct af_inode *parent,
-	const char *name, struct af_unname how)
-{
-	struct af_inode *old_parent = NULL;
-
-	pthread_mutex_lock(&table->lock);
-	table->renames++;
-	if (has_name(inode, parent, name)) {
-		uint32_t stamp = inode->stamp;
-
-		old_parent = set_name(inode, NULL, NULL);
-		inode->stamp = stamp;
-		keep_fd(table, inode, &how);
-	}
-	pthread_mutex_unlock(&table->lock);
-	inode_put(table, old_parent);
-	if (how.path_fd >= 0)
-		close(how.path_fd);
-}
-
-int inode_rename(struct af_table *table, struct af_inode *inode, const struct af_inode *old_parent,
-	const char *old_name, struct af_inode *parent, const char *name)
-{
-	struct af_inode *put = NULL;
-	char *copy = strdup(name);
-
-	if (!copy)
-		return -ENOMEM;
-	pthread_mutex_lock(&table->lock);
-	table->renames++;
-	if (has_name(inode, old_parent, old_name)) {
-		/* Where that cannot be, parent has moved in the source: found again by name. */
-		if (S_ISDIR(inode->type) && is_below(parent, inode)) {
-			put = set_name(inode, NULL, NULL);
-		} else {
-			put = set_name(inode, parent, copy);
-			copy = NULL;
-		}
-	}
-	pthread_mutex_unlock(&table->lock);
-	inode_put(table, put);
-	free(copy);
-	return 0;
 }

@@ -12,7 +12,7 @@
  *     op_*.c         requests: parse, gate, layer, reply
  *     gate.c         the only caller of the policy: verdicts -> errno and audit
  *     tree.c         whether a whole directory may move
- *     inode.c inode_path.c   nodes that the kernel knows, and their names
+ *     inode.c inode_name.c inode_path.c   nodes that the kernel knows, and their names
  *     dirfd.c        from a node to a descriptor
  *     layer.c        every *at() call on the source
  *     attr.c cred.c  what files look like; acting as the caller
