@@ -12,7 +12,7 @@
 #include <string.h>
 #include <sys/mount.h>
 
-enum { DEFAULT_THREADS = 4, MAX_THREADS = 64 };
+enum { MIN_DEFAULT_THREADS = 2, MAX_DEFAULT_THREADS = 8, MAX_THREADS = 64 };
 
 /* Options of ours, by name; the same as -o NAME[=VALUE] and as --NAME[=VALUE]. */
 enum option_key {
@@ -410,6 +410,19 @@ static int set_operands(struct fs_options *options, int count, char **operands)
 		: 0;
 }
 
+/*
+ * One a processor. More only cost wake-ups, fewer let one slow read hold up everybody: opening and
+ * reading small files on two processors takes 0.8 with one thread, 1.0 with two, 1.2 with four.
+ */
+static unsigned int default_threads(void)
+{
+	long processors = sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (processors < MIN_DEFAULT_THREADS)
+		return MIN_DEFAULT_THREADS;
+	return processors > MAX_DEFAULT_THREADS ? MAX_DEFAULT_THREADS : (unsigned int)processors;
+}
+
 int options_parse(struct fs_options *options, int argc, char **argv)
 {
 	int key, status = 0;
@@ -417,7 +430,7 @@ int options_parse(struct fs_options *options, int argc, char **argv)
 	opterr = 0;
 	*options = (struct fs_options){
 		.passthrough = true,
-		.threads = DEFAULT_THREADS,
+		.threads = default_threads(),
 		.ready_fd = -1,
 	};
 	if (fuse_opt_add_arg(&options->mount_args, "agentfensefs") != 0)

@@ -23,7 +23,7 @@ void options_print_help(void)
 	      "  audit_all              log what is granted as well\n"
 	      "  cache=auto|never|always  what the kernel may remember\n"
 	      "  passthrough=auto|no    let the kernel read and write files directly\n"
-	      "  threads=N              worker threads (4)\n"
+	      "  threads=N              worker threads (one a processor, 2 to 8)\n"
 	      "  foreground             stay in the foreground (also -f)\n"
 	      "  ready_fd=N             write a line to descriptor N once the mount answers\n"
 	      "  lend=UID:GID           root only: show root's files as UID's, act as root for it\n"
