@@ -4,6 +4,7 @@
 #include "op.h"
 
 #include "cleanup.h"
+#include "cred.h"
 
 #include <string.h>
 #include <sys/xattr.h>
@@ -198,6 +199,18 @@ static int apply(int fd, const struct change *change)
 	return failed ? -errno : 0;
 }
 
+/* Setting an access ACL takes set-gid away from whoever lacks CAP_FSETID, as we do (cred.c). */
+static int restore_setgid(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) != 0)
+		return -errno;
+	if (st.st_mode & S_ISGID)
+		return 0;
+	return cred_chmod(layer_fd_path(fd).text, (st.st_mode & 07777) | S_ISGID);
+}
+
 static int change_value(struct op_ctx *op, const struct change *change)
 {
 	struct af_pathfd path;
@@ -214,6 +227,8 @@ static int change_value(struct op_ctx *op, const struct change *change)
 		err = -EPERM;
 	else
 		err = apply(path.fd, change);
+	if (!err && is_acl(change->name) && S_ISDIR(st.st_mode) && (st.st_mode & S_ISGID))
+		err = restore_setgid(path.fd);
 	pathfd_put(&path);
 	return err;
 }

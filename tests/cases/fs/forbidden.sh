@@ -30,6 +30,8 @@ bits()
 	later OK "$WHO: sticky" -- chmod "$MNT/d/sub" 3777
 	run_later
 	is "$($RUNAS "$SYS" stat "$SRC/d/sub" mode)" 3777 "$WHO: set-gid is inherited by directories"
+	check "$WHO: an ACL on a set-gid directory" $RUNAS setfacl -m u:12345:rx "$MNT/d/sub"
+	like "$($RUNAS "$SYS" stat "$SRC/d/sub" mode)" '^37' "$WHO: leaves set-gid"
 	is "$($RUNAS "$SYS" stat "$SRC/f" mode)" 0644 "$WHO: the file's mode is as it was"
 	is "$($RUNAS find "$SRC" -type f -perm /6000)" '' "$WHO: no file has any"
 }
