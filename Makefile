@@ -21,7 +21,7 @@ COMMON = glob glob_class io json log path policy_cache policy_check policy_class
 	policy_set policy_settle policy_state policy_trie policy_verdict spawn
 FS = attr audit audit_infer conn counters cred dirfd explain gate inode inode_name inode_path kcache \
 	layer mount op_attr op_data op_dir op_file op_lookup op_name op_rename op_xattr options \
-	options_rules session stale tree usage
+	options_mount options_rules session stale tree usage
 RUN = bwrap control env facts filter fsmount host identity inside opts plan refusals report rootfs \
 	sandbox show supervise terminal words
 
@@ -240,7 +240,7 @@ print-lists:
 		$(PROGRAMS:%=%/main.c) $(UNITS:%=tests/unit/%.c) $(SYS:%=tests/%.c) tests/reap.c \
 		$(FIXTURES:%=tests/fixtures/%.c) $(FUZZERS:%=tests/fuzz/%.c) $(BENCHES:%=tests/bench/%.c)
 lint-shell:
-	shellcheck -x $(SCRIPTS)
+	@printf '%s\n' $(SCRIPTS) | xargs -P$(shell nproc) -n4 shellcheck -x
 lint-man:
 	mandoc -Tlint -Wwarning $(MAN1) $(MAN5)
 lint-cppcheck:

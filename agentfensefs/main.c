@@ -3,7 +3,7 @@
  *
  * In the order in which things happen:
  *
- *     options.c options_rules.c usage.c   command line and -o -> struct fs_options
+ *     options.c options_rules.c options_mount.c usage.c   command line and -o -> struct fs_options
  *     explain.c      --explain, --check, --presets: decisions without a mount
  *     main.c         the life of a mount, in the foreground or in the background
  *     mount.c        on the mount point, and off it
@@ -27,6 +27,7 @@
 #include "explain.h"
 #include "log.h"
 #include "mount.h"
+#include "op.h"
 #include "session.h"
 
 #include <fcntl.h>
@@ -282,6 +283,8 @@ static int mount_and_serve(struct af_fs *fs, struct fs_options *options)
 	if (!err)
 		err = serve(fs);
 	mount_detach(&mount, fs->session, options);
+	op_files_fini(fs);
+	op_listings_fini(fs);
 	return err;
 }
 

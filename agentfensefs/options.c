@@ -10,7 +10,6 @@
 #include <getopt.h>
 #include <limits.h>
 #include <string.h>
-#include <sys/mount.h>
 
 enum { MIN_DEFAULT_THREADS = 2, MAX_DEFAULT_THREADS = 8, MAX_THREADS = 64 };
 
@@ -178,81 +177,13 @@ static enum option_key find_option(const char *name, size_t len)
 	return OPT_NONE;
 }
 
-/* What fstab(5) and mount(8) say to themselves or to the kernel, and FUSE has no part in. */
-static bool is_ignored(const char *option)
-{
-	static const char *const names[] = {"defaults", "auto", "noauto", "user", "nouser", "users",
-		"owner", "group", "nofail", "_netdev", "relatime", "norelatime", "strictatime",
-		"nostrictatime", "lazytime", "nolazytime"};
-
-	if (strncmp(option, "x-", 2) == 0 || strncmp(option, "X-", 2) == 0 ||
-		strncmp(option, "comment=", 8) == 0 || strncmp(option, "uhelper=", 8) == 0)
-		return true;
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (strcmp(option, names[i]) == 0)
-			return true;
-	return false;
-}
-
-/* Notes what an option means to mount(2). */
-static int note_mount_option(struct fs_mount *mount, const char *option)
-{
-	static const struct {
-		const char *name;
-		unsigned long set, clear;
-	} flags[] = {
-		{"ro", MS_RDONLY, 0},
-		{"rw", 0, MS_RDONLY},
-		{"noexec", MS_NOEXEC, 0},
-		{"exec", 0, MS_NOEXEC},
-		{"noatime", MS_NOATIME, 0},
-		{"nodiratime", MS_NODIRATIME, 0},
-		{"sync", MS_SYNCHRONOUS, 0},
-		{"async", 0, MS_SYNCHRONOUS},
-		{"dirsync", MS_DIRSYNC, 0},
-		{"nosuid", 0, 0}, /* so are these, whatever is said */
-		{"suid", 0, 0},
-		{"nodev", 0, 0},
-		{"dev", 0, 0},
-		{"default_permissions", 0, 0},
-	};
-
-	if (strncmp(option, "fsname=", 7) == 0)
-		return set_text(&mount->name, option + 7);
-	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
-		if (strcmp(option, flags[i].name) == 0) {
-			mount->flags = (mount->flags & ~flags[i].clear) | flags[i].set;
-			return 0;
-		}
-	}
-	if (strcmp(option, "allow_other") == 0)
-		mount->allow_other = true;
-	else
-		mount->unusual = true;
-	return 0;
-}
-
-/* Adds "-o option" for libfuse, with its commas and backslashes escaped again. */
-static int pass_on(struct fs_options *options, const char *option)
-{
-	char *escaped = NULL;
-	int status = note_mount_option(&options->mount, option);
-
-	if (fuse_opt_add_opt_escaped(&escaped, option) != 0 ||
-		fuse_opt_add_arg(&options->mount_args, "-o") != 0 ||
-		fuse_opt_add_arg(&options->mount_args, escaped) != 0)
-		status = 1;
-	free(escaped);
-	return status;
-}
-
 static int one_option(struct fs_options *options, const char *option)
 {
 	size_t len = strcspn(option, "=");
 	enum option_key key = find_option(option, len);
 
 	if (key == OPT_NONE)
-		return *option == '\0' || is_ignored(option) ? 0 : pass_on(options, option);
+		return *option == '\0' ? 0 : options_add_mount(options, option);
 	if (known[key].has_value != (option[len] == '=')) {
 		log_error("option %s: %s", known[key].name,
 			known[key].has_value ? "needs a value" : "takes no value");

@@ -72,6 +72,8 @@ void options_fini(struct fs_options *options);
 /* Adds one source of rules, after those there are. Returns 0, or 1 when out of memory. */
 int options_add_rules(struct fs_options *options, enum fs_source_kind kind, const char *value,
 	const char *origin);
+/* Notes an option of mount(8) or libfuse, for mount and mount_args. Returns 0, or 1 (no memory). */
+int options_add_mount(struct fs_options *options, const char *option);
 /* Reads and checks all rules anew; reported. again: not for the first time. NULL on error. */
 struct af_rules *options_load_rules(const struct fs_options *options, bool again);
 
