@@ -39,7 +39,9 @@ static struct af_verdict verdict_of(const struct automaton *a, uint32_t rank)
 struct af_verdict config_file_verdict(
 	const struct automaton *a, struct scratch *s, const struct config *c)
 {
-	return c->failed ? (struct af_verdict){0} : verdict_of(a, top_rank(a, s, c));
+	if (c->failed)
+		return (struct af_verdict){0};
+	return verdict_of(a, top_rank(a, s, c));
 }
 
 /* Bits of levels: what may be found below (directly below) by a match still to come. */
