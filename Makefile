@@ -135,7 +135,8 @@ $(call objs,tests/unit,$(UNIT_RUN)): OWN_FLAGS = -Iafrun
 $(B)/libcommon.a: $(call objs,common,$(COMMON))
 $(B)/libagentfensefs.a: $(call objs,agentfensefs,$(FS))
 $(B)/libafrun.a: $(call objs,afrun,$(RUN))
-$(B)/lib%.a:
+# The lists above are in this file: another list, another archive.
+$(B)/lib%.a: Makefile
 	$(call say,AR,$@)
 	$(Q)rm -f $@
 	$(Q)$(AR) rcsD $@ $(filter %.o,$^)

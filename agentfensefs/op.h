@@ -125,7 +125,10 @@ void op_readdirplus(
 	fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi);
 void op_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi);
 void op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
-void op_listing_free(struct af_fs *fs, const struct fuse_file_info *fi);
+
+/* What is still open when the mount has ended, and no worker runs, is closed. */
+void op_files_fini(struct af_fs *fs);
+void op_listings_fini(struct af_fs *fs);
 
 /* An open file. */
 struct af_file {

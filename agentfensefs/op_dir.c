@@ -18,7 +18,8 @@ struct entry {
 };
 
 struct af_listing {
-	struct af_inode *inode; /* a reference */
+	struct af_inode *inode;      /* a reference */
+	LIST_ENTRY(af_listing) link; /* in the mount's; protected by the table's lock */
 	pthread_mutex_t lock; /* protects the rest: several threads may share one open directory */
 	bool loaded;
 	struct entry *entries;
@@ -166,6 +167,24 @@ static int load(struct op_ctx *op, struct af_listing *listing, off_t offset)
 	return err;
 }
 
+static void listing_free(struct af_fs *fs, struct af_listing *listing)
+{
+	pthread_mutex_lock(&fs->table.lock);
+	LIST_REMOVE(listing, link);
+	pthread_mutex_unlock(&fs->table.lock);
+	inode_put(&fs->table, listing->inode);
+	pthread_mutex_destroy(&listing->lock);
+	free(listing->entries);
+	free(listing->names);
+	free(listing);
+}
+
+void op_listings_fini(struct af_fs *fs)
+{
+	while (!LIST_EMPTY(&fs->listings))
+		listing_free(fs, LIST_FIRST(&fs->listings));
+}
+
 void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct gate_op what = {req, "opendir"};
@@ -184,28 +203,20 @@ void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	} else {
 		listing->inode = inode_ref(&op.fs->table, op.inode);
 		pthread_mutex_init(&listing->lock, NULL);
+		pthread_mutex_lock(&op.fs->table.lock);
+		LIST_INSERT_HEAD(&op.fs->listings, listing, link);
+		pthread_mutex_unlock(&op.fs->table.lock);
 		fi->fh = (uintptr_t)listing;
 		if (fuse_reply_open(req, fi) != 0)
-			op_listing_free(op.fs, fi);
+			listing_free(op.fs, listing);
 	}
 	op_end(&op);
-}
-
-void op_listing_free(struct af_fs *fs, const struct fuse_file_info *fi)
-{
-	struct af_listing *listing = listing_of(fi);
-
-	inode_put(&fs->table, listing->inode);
-	pthread_mutex_destroy(&listing->lock);
-	free(listing->entries);
-	free(listing->names);
-	free(listing);
 }
 
 void op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	(void)ino;
-	op_listing_free(fs_of(req), fi);
+	listing_free(fs_of(req), listing_of(fi));
 	fuse_reply_err(req, 0);
 }
 

@@ -71,6 +71,21 @@ int op_handle_fd(struct af_fs *fs, struct af_inode *inode)
 	return fd < 0 ? -ESTALE : fd;
 }
 
+static int close_files(void *arg, struct af_inode *inode)
+{
+	struct af_fs *fs = arg;
+
+	/* No worker runs any more: nobody else changes the list. */
+	while (!LIST_EMPTY(&inode->files))
+		handle_free(fs, LIST_FIRST(&inode->files));
+	return 0;
+}
+
+void op_files_fini(struct af_fs *fs)
+{
+	table_each(&fs->table, close_files, fs);
+}
+
 /* The regular file of the node, opened; -ESTALE where another has taken its place. */
 static int open_backing(struct af_fs *fs, struct af_inode *inode, int flags)
 {

@@ -66,8 +66,11 @@ static int push(struct walk *walk, int dirfd, const char *name, const struct af_
 	af_autoclose int fd = path_fd < 0 ? path_fd : layer_open_list(path_fd);
 	struct level *level;
 
+	/* What cannot be looked into does not move as a whole: mv(1) then copies what it can. */
+	if (fd == -EACCES || fd == -EMFILE || fd == -ENFILE)
+		return -EXDEV;
 	if (fd < 0)
-		return fd == -EACCES ? -EXDEV : fd;
+		return fd;
 	if (walk->depth == walk->room) {
 		size_t room = walk->room ? walk->room * 2 : 16;
 		struct level *levels = reallocarray(walk->levels, room, sizeof(*levels));
