@@ -35,7 +35,7 @@ struct af_fs {
 	struct af_owners owners;
 	struct af_kcache kcache;
 	struct af_stale stale;
-	LIST_HEAD(, af_listing) listings; /* open directories; protected by table.lock */
+	LIST_HEAD(af_listing_list, af_listing) listings; /* open directories; protected by table.lock */
 	struct af_audit *audit;           /* NULL: not asked for */
 	struct af_counters counters;
 	/*
