@@ -35,8 +35,8 @@ struct af_fs {
 	struct af_owners owners;
 	struct af_kcache kcache;
 	struct af_stale stale;
-	LIST_HEAD(af_listing_list, af_listing) listings; /* open directories; protected by table.lock */
-	struct af_audit *audit;           /* NULL: not asked for */
+	LIST_HEAD(af_listing_list, af_listing) listings; /* open directories; under table.lock */
+	struct af_audit *audit;                          /* NULL: not asked for */
 	struct af_counters counters;
 	/*
 	 * Held for reading from the decision about a new name until the call that makes it, for
