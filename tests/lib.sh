@@ -46,6 +46,8 @@ mkdir "$T/home" "$T/tmp" "$T/san"
 chmod 1777 "$T/tmp" "$T/san"
 export HOME=$T/home TMPDIR=$T/tmp
 unset XDG_RUNTIME_DIR XDG_STATE_HOME XDG_CONFIG_HOME XDG_CACHE_HOME XDG_DATA_HOME
+# Nor does a case's own make belong to the one that runs the tests.
+unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES
 # A sanitizer's report goes to a file, since a daemon has no stderr; one such file fails the case.
 export ASAN_OPTIONS=log_path=$T/san/asan:detect_leaks=1:handle_abort=1
 export UBSAN_OPTIONS=log_path=$T/san/ubsan:print_stacktrace=1

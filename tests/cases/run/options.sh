@@ -13,7 +13,7 @@ is "$(run -p read-only -- sh -c 'cat .env; echo x >output/x 2>/dev/null || echo 
 is "$(run -r write:/new -r none:/file -- sh -c 'echo x >new; cat new; ls')" $'x\nnew\noutput' '-r comes after the preset'
 printf 'read("**")\nnone("output/")\n' >"$T/mine.conf"
 is "$(run -P "$T/mine.conf" -- ls -A)" $'.env\nfile\nnew' "-P takes the preset's place"
-(cd "$T" && is "$(run -P mine.conf -- ls)" $'file\nnew' 'a relative policy file')
+is "$(cd "$T" && run -P mine.conf -- ls)" $'file\nnew' 'a relative policy file'
 echo 'a,b' >"$SRC/a,b"
 is "$(run -r 'none:/a,b' -- ls)" $'file\nnew\noutput' 'a comma in a rule'
 rm "$SRC/a,b"
