@@ -209,8 +209,8 @@ fuzz: deps
 	$(again) fuzz-only
 fuzz-only: $(FUZZERS:%=build/fuzz/%)
 	@set -e; for f in $(FUZZERS); do mkdir -p build/fuzz/corpus/$$f build/fuzz/found; \
-	echo "fuzz: $$f, $(FUZZ_SECONDS) s"; \
-	build/fuzz/$$f -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+	echo "fuzz: $$f, $(or $(FUZZ_RUNS:%=% runs),$(FUZZ_SECONDS) s)"; \
+	build/fuzz/$$f $(or $(FUZZ_RUNS:%=-seed=1 -runs=%),-max_total_time=$(FUZZ_SECONDS)) -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
 		-artifact_prefix=build/fuzz/found/ build/fuzz/corpus/$$f tests/fuzz/corpus/$$f \
 		>build/fuzz/$$f.log 2>&1 || { tail -n 40 build/fuzz/$$f.log; exit 1; }; \
 	grep -E '^stat::(number_of_executed_units|average_exec)' build/fuzz/$$f.log; done
@@ -300,7 +300,7 @@ help:
 #? make unit         the unit tests alone
 #? make asan check   the tests on a build with a sanitizer: asan, ubsan or tsan
 #? make lint         all checks of the code; make format mends its layout
-#? make fuzz         each fuzzer for FUZZ_SECONDS=60
+#? make fuzz         each fuzzer for FUZZ_SECONDS=60, or FUZZ_RUNS=N from one seed
 #? make bench        measure
 #? make install      to PREFIX=/usr/local, below DESTDIR; make uninstall takes all of it away
 #? make clean        what was built; make distclean also the libfuse that deps built

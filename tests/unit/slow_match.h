@@ -169,6 +169,13 @@ struct slow_list {
 	const struct slow_list *next;
 };
 
+/*
+ * Trying every split is exponential in stars and braces, so that a decision has so many steps and no
+ * more; one that needs more is unknown.
+ */
+#define SLOW_MAX_STEPS 1000000
+static unsigned long slow_steps;
+
 static bool slow_name(const struct slow_list *list, struct slow_text name, bool nocase);
 
 static bool slow_brace(const struct slow_list *list, struct slow_text name, bool nocase)
@@ -200,6 +207,8 @@ static bool slow_name(const struct slow_list *list, struct slow_text name, bool 
 	struct slow_list rest;
 	bool hit;
 
+	if (++slow_steps > SLOW_MAX_STEPS)
+		return false;
 	while (list && list->text.len == 0)
 		list = list->next;
 	if (!list)
@@ -324,12 +333,15 @@ struct slow_pattern {
 	bool nocase;
 };
 
-/* The place of the pattern that decides, or -1 for the default. */
+#define SLOW_UNKNOWN (-2)
+
+/* The place of the pattern that decides, -1 for the default, or SLOW_UNKNOWN. */
 static int slow_decide(
 	const struct slow_pattern *patterns, size_t count, const char *path, size_t len, bool dir)
 {
 	int best = -1;
 
+	slow_steps = 0;
 	for (size_t i = 0; i < count; i++) {
 		const struct slow_pattern *p = &patterns[i];
 		bool out = false;
@@ -343,7 +355,7 @@ static int slow_decide(
 		if (!out && (best < 0 || p->priority >= patterns[best].priority))
 			best = (int)i;
 	}
-	return best;
+	return slow_steps > SLOW_MAX_STEPS ? SLOW_UNKNOWN : best;
 }
 
 #endif
