@@ -48,7 +48,6 @@ static inline bool check_is_built_in(const char *path, size_t len)
 	return len >= 11 && memcmp(path, ".agentfense", 11) == 0 && (len == 11 || path[11] == '/');
 }
 
-
 /* One verdict. Returns whether it is what the reference says, where it can say it. */
 static inline bool check_verdict(const struct check *check, const struct af_verdict *v,
 	const char *path, size_t len, bool dir)
