@@ -48,19 +48,25 @@ static inline bool check_is_built_in(const char *path, size_t len)
 	return len >= 11 && memcmp(path, ".agentfense", 11) == 0 && (len == 11 || path[11] == '/');
 }
 
-/* One verdict. Returns whether it is what the reference says, where it can say it. */
+static inline int check_slow_level(
+	const struct check *check, const char *path, size_t len, bool dir, const char **rule)
+{
+	int index = slow_decide(check->patterns, check->count, path, len, dir);
+
+	*rule = index < 0 ? NULL : check->patterns[index].text;
+	return index < 0 ? (int)check->level : check->patterns[index].level;
+}
+
+/* One verdict. Returns whether it is what the reference says. */
 static inline bool check_verdict(const struct check *check, const struct af_verdict *v,
 	const char *path, size_t len, bool dir)
 {
 	const struct af_rule *rule = policy_rule(check->policy, v);
-	int index = slow_decide(check->patterns, check->count, path, len, dir);
-	const char *slow_rule = index < 0 ? NULL : check->patterns[index].text;
-	int level = index < 0 ? (int)check->level : check->patterns[index].level;
+	const char *slow_rule;
+	int level = check_slow_level(check, path, len, dir, &slow_rule);
 
 	if (check_is_built_in(path, len))
 		return v->level == AF_NONE && rule && strcmp(rule->file, "built-in") == 0;
-	if (index == SLOW_UNKNOWN)
-		return true;
 	if (v->level == level && !rule == !slow_rule &&
 		(!rule || strcmp(rule->pattern, slow_rule) == 0))
 		return true;

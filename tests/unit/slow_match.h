@@ -13,7 +13,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#define SLOW_MAX_PARTS 64
+#define SLOW_MAX_PARTS 63 /* the numbers of parts left are bits of 64 */
 
 struct slow_text {
 	const char *at;
@@ -170,15 +170,21 @@ struct slow_list {
 };
 
 /*
- * Trying every split is exponential in stars and braces, so that a decision has so many steps and no
- * more; one that needs more is unknown.
+ * One component tried on one name. What is still to be matched follows from where in the pattern it
+ * begins, so that the same two places fail again each time: without being remembered, they would be
+ * tried for every split of the name between stars and braces, exponentially often. Places beyond the
+ * memory are tried again.
  */
-#define SLOW_MAX_STEPS 1000000
-static unsigned long slow_steps;
+#define SLOW_REMEMBERED 64
+struct slow_try {
+	const char *pattern;
+	bool nocase;
+	uint64_t failed[SLOW_REMEMBERED]; /* by place in the pattern: a bit for each length left */
+};
 
-static bool slow_name(const struct slow_list *list, struct slow_text name, bool nocase);
+static bool slow_name(struct slow_try *try, const struct slow_list *list, struct slow_text name);
 
-static bool slow_brace(const struct slow_list *list, struct slow_text name, bool nocase)
+static bool slow_brace(struct slow_try *try, const struct slow_list *list, struct slow_text name)
 {
 	struct slow_text p = {list->text.at + 1, list->text.len - 1};
 	size_t close = 0;
@@ -192,39 +198,33 @@ static bool slow_brace(const struct slow_list *list, struct slow_text name, bool
 		struct slow_list rest = {{p.at + close + 1, p.len - close - 1}, list->next};
 		struct slow_list one = {{p.at + from, len}, &rest};
 
-		if (slow_name(&one, name, nocase))
+		if (slow_name(try, &one, name))
 			return true;
 		from += len + 1;
 	}
 	return false;
 }
 
-static bool slow_name(const struct slow_list *list, struct slow_text name, bool nocase)
+/* What is to be matched is not at its end. */
+static bool slow_name_from(
+	struct slow_try *try, const struct slow_list *list, struct slow_text name)
 {
-	struct slow_text p;
+	struct slow_text p = list->text;
+	struct slow_list rest = {{p.at + 1, p.len - 1}, list->next};
 	uint32_t c = 0, want;
 	size_t bytes = 0, used = 1;
-	struct slow_list rest;
 	bool hit;
 
-	if (++slow_steps > SLOW_MAX_STEPS)
-		return false;
-	while (list && list->text.len == 0)
-		list = list->next;
-	if (!list)
-		return name.len == 0;
-	p = list->text;
-	rest = (struct slow_list){{p.at + 1, p.len - 1}, list->next};
 	if (p.at[0] == '{')
-		return slow_brace(list, name, nocase);
+		return slow_brace(try, list, name);
 	if (p.at[0] == '*') {
-		if (slow_name(&rest, name, nocase))
+		if (slow_name(try, &rest, name))
 			return true;
 		if (name.len == 0)
 			return false;
 		slow_char(name.at, name.len, &bytes);
 		name = (struct slow_text){name.at + bytes, name.len - bytes};
-		return slow_name(list, name, nocase);
+		return slow_name(try, list, name);
 	}
 	if (name.len == 0)
 		return false;
@@ -232,18 +232,38 @@ static bool slow_name(const struct slow_list *list, struct slow_text name, bool 
 	if (p.at[0] == '?') {
 		hit = true;
 	} else if (p.at[0] == '[') {
-		hit = slow_in_class((struct slow_text){p.at + 1, p.len - 1}, c, nocase, &used);
+		hit = slow_in_class((struct slow_text){p.at + 1, p.len - 1}, c, try->nocase, &used);
 		used++;
 	} else {
 		size_t skip = p.at[0] == '\\';
 
 		want = slow_char(p.at + skip, p.len - skip, &used);
 		used += skip;
-		hit = c == want || (nocase && slow_other_case(c) == want);
+		hit = c == want || (try->nocase && slow_other_case(c) == want);
 	}
 	rest.text = (struct slow_text){p.at + used, p.len - used};
-	return hit &&
-		slow_name(&rest, (struct slow_text){name.at + bytes, name.len - bytes}, nocase);
+	return hit && slow_name(try, &rest, (struct slow_text){name.at + bytes, name.len - bytes});
+}
+
+static bool slow_name(struct slow_try *try, const struct slow_list *list, struct slow_text name)
+{
+	uint64_t bit = 0;
+	size_t place;
+
+	while (list && list->text.len == 0)
+		list = list->next;
+	if (!list)
+		return name.len == 0;
+	place = (size_t)(list->text.at - try->pattern);
+	if (place < SLOW_REMEMBERED && name.len < 64)
+		bit = 1ULL << name.len;
+	if (bit && (try->failed[place] & bit))
+		return false;
+	if (slow_name_from(try, list, name))
+		return true;
+	if (bit)
+		try->failed[place] |= bit;
+	return false;
 }
 
 /* ---- components -------------------------------------------------------------------------------- */
@@ -270,25 +290,37 @@ static bool slow_is_globstar(struct slow_text part)
 	return part.len == 2 && part.at[0] == '*' && part.at[1] == '*';
 }
 
-static bool slow_parts(
-	const struct slow_text *p, size_t np, const struct slow_text *names, size_t n, bool nocase)
+static bool slow_component(struct slow_text p, struct slow_text name, bool nocase)
 {
-	struct slow_list one;
+	/* A star may not stop in the middle of a character: names are tried as whole characters. */
+	struct slow_list one = {p, NULL};
+	struct slow_try try = {.pattern = p.at, .nocase = nocase};
+
+	return slow_name(&try, &one, name);
+}
+
+/*
+ * failed: a bit for each number of names left, by the number of parts left; as in slow_try, but that
+ * all places have one.
+ */
+static bool slow_parts(const struct slow_text *p, size_t np, const struct slow_text *names,
+	size_t n, bool nocase, uint64_t *failed)
+{
+	bool hit = false;
 
 	if (np == 0)
 		return n == 0;
-	if (slow_is_globstar(p[0])) {
-		for (size_t skip = 0; skip <= n; skip++)
-			if (slow_parts(p + 1, np - 1, names + skip, n - skip, nocase))
-				return true;
+	if (failed[np] & 1ULL << n)
 		return false;
-	}
-	if (n == 0)
-		return false;
-	/* A star may not stop in the middle of a character: names are tried as whole characters. */
-	one = (struct slow_list){p[0], NULL};
-	return slow_name(&one, names[0], nocase) &&
-		slow_parts(p + 1, np - 1, names + 1, n - 1, nocase);
+	if (slow_is_globstar(p[0]))
+		for (size_t skip = 0; skip <= n && !hit; skip++)
+			hit = slow_parts(p + 1, np - 1, names + skip, n - skip, nocase, failed);
+	else if (n > 0)
+		hit = slow_component(p[0], names[0], nocase) &&
+			slow_parts(p + 1, np - 1, names + 1, n - 1, nocase, failed);
+	if (!hit)
+		failed[np] |= 1ULL << n;
+	return hit;
 }
 
 /* Whether the pattern matches the path or an ancestor of it (the root is one of all). */
@@ -318,9 +350,12 @@ static bool slow_covers(
 	else if (slow_is_globstar(parts[np - 1]))
 		while (np > 0 && slow_is_globstar(parts[np - 1]))
 			np--;
-	for (size_t i = 0; i <= n; i++)
-		if ((!dir_only || i < n || dir) && slow_parts(parts, np, names, i, nocase))
+	for (size_t i = 0; i <= n; i++) {
+		uint64_t failed[SLOW_MAX_PARTS + 3] = {0};
+
+		if ((!dir_only || i < n || dir) && slow_parts(parts, np, names, i, nocase, failed))
 			return true;
+	}
 	return false;
 }
 
@@ -333,15 +368,12 @@ struct slow_pattern {
 	bool nocase;
 };
 
-#define SLOW_UNKNOWN (-2)
-
-/* The place of the pattern that decides, -1 for the default, or SLOW_UNKNOWN. */
+/* The place of the pattern that decides, or -1 for the default. */
 static int slow_decide(
 	const struct slow_pattern *patterns, size_t count, const char *path, size_t len, bool dir)
 {
 	int best = -1;
 
-	slow_steps = 0;
 	for (size_t i = 0; i < count; i++) {
 		const struct slow_pattern *p = &patterns[i];
 		bool out = false;
@@ -355,7 +387,7 @@ static int slow_decide(
 		if (!out && (best < 0 || p->priority >= patterns[best].priority))
 			best = (int)i;
 	}
-	return slow_steps > SLOW_MAX_STEPS ? SLOW_UNKNOWN : best;
+	return best;
 }
 
 #endif

@@ -9,6 +9,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -240,11 +241,42 @@ static void test_uncached(void **state)
 	run(8192, 4);
 }
 
+/* Patterns with more splits than could ever be tried: alarm(2) ends us where one takes long. */
+static void test_many_splits(void **state)
+{
+	static const struct {
+		const char *pattern, *path;
+		bool covers;
+	} cases[] = {
+		{"*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*b",
+			"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", false},
+		{"*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*b",
+			"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab", true},
+		{"{a,aa}{a,aa}{*,a}{*a,a*}{a,*,}{*,a}{*,}b",
+			"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", false},
+		{"{*,a}{*,a}{*,a}{*,a}{*,a}{*,a}{*,a}{,*}b",
+			"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab", true},
+		{"**/a/**/a/**/a/**/a/**/a/**/a/**/a/**/b",
+			"a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a", false},
+		{"**/**/**/**/**/**/**/**/**/**/**/**/*a/b",
+			"a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/b", true},
+	};
+
+	(void)state;
+	alarm(20);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_int_equal(slow_covers(cases[i].pattern, false, cases[i].path,
+					 strlen(cases[i].path), false),
+			cases[i].covers);
+	alarm(0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cached),
 		cmocka_unit_test(test_uncached),
+		cmocka_unit_test(test_many_splits),
 	};
 
 	log_init("test_policy_property");
