@@ -9,7 +9,7 @@ need git
 # The index holds inode numbers and times, and a worktree's files absolute paths: they cannot be the
 # same, so what git says of them is compared instead.
 finish='git fsck --full --strict; git status --porcelain -b; git ls-files -s; git log --all --oneline --graph
-	find .git -name index -delete; rm -rf .git/worktrees ../work/tree/.git .git/logs'
+	find .git -name index -delete; rm -rf .git/worktrees tree/.git .git/logs'
 
 # shellcheck disable=SC2016
 git_works()
