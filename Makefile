@@ -210,7 +210,8 @@ fuzz: deps
 fuzz-only: $(FUZZERS:%=build/fuzz/%)
 	@set -e; for f in $(FUZZERS); do mkdir -p build/fuzz/corpus/$$f build/fuzz/found; \
 	echo "fuzz: $$f, $(or $(FUZZ_RUNS:%=% runs),$(FUZZ_SECONDS) s)"; \
-	build/fuzz/$$f $(or $(FUZZ_RUNS:%=-seed=1 -runs=%),-max_total_time=$(FUZZ_SECONDS)) -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+	build/fuzz/$$f $(or $(FUZZ_RUNS:%=-seed=1 -runs=%),-max_total_time=$(FUZZ_SECONDS)) \
+		-timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
 		-artifact_prefix=build/fuzz/found/ build/fuzz/corpus/$$f tests/fuzz/corpus/$$f \
 		>build/fuzz/$$f.log 2>&1 || { tail -n 40 build/fuzz/$$f.log; exit 1; }; \
 	grep -E '^stat::(number_of_executed_units|average_exec)' build/fuzz/$$f.log; done
