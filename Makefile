@@ -32,7 +32,7 @@ COMPLETIONS = agentfensefs/agentfensefs.bash afrun/afrun.bash
 POLICIES = $(wildcard policies/*.conf)
 
 UNIT_COMMON = test_common test_glob test_policy_parse test_policy_decide test_policy_property
-UNIT_FS = test_fs
+UNIT_FS = test_fs test_inode
 UNIT_RUN = test_afrun_opts test_afrun_plan
 SYS = sys sys_attrs sys_data sys_names
 FIXTURES = attack fs_handles fs_race fsdiff linux_data linux_names linux_sharing peer treecmp
