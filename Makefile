@@ -1,4 +1,4 @@
-# AgentFense: two programs on one small library. `make help` lists what can be made.
+# AgentFense: three programs on one small library. `make help` lists what can be made.
 #
 # Everything that is made goes to build/ (variants to build/asan ...); nothing is written elsewhere.
 # CFLAGS, CPPFLAGS and LDFLAGS are yours: they come last on every command line. V=1 shows commands.
@@ -16,14 +16,22 @@ PKG_CONFIG = pkg-config
 
 # ---- what there is ------------------------------------------------------------------------------
 
-COMMON = glob glob_class io json log path policy_cache policy_check policy_classes policy_compile \
-	policy_decide policy_finish policy_intern policy_parse policy_preset policy_rules policy_scan \
-	policy_set policy_settle policy_state policy_trie policy_verdict spawn
+# A line for each directory's part, so that each can grow by itself.
+COMMON = glob glob_class io json log path spawn \
+	policy_cache policy_check policy_classes policy_compile policy_decide policy_finish \
+	policy_intern policy_parse policy_preset policy_rules policy_scan policy_set policy_settle \
+	policy_state policy_trie policy_verdict \
+	$(DELTA)
+DELTA =
 FS = attr audit audit_infer conn counters cred dirfd explain gate inode inode_name inode_path kcache \
 	layer mount op_attr op_data op_dir op_file op_lookup op_name op_rename op_xattr options \
 	options_mount options_rules session stale tree usage
 RUN = bwrap control env facts filter fsmount host identity inside opts plan refusals report rootfs \
 	sandbox show supervise terminal words
+SYNC = $(SYNC_PLAN) $(SYNC_APPLY) $(SYNC_SHOW)
+SYNC_PLAN =
+SYNC_APPLY =
+SYNC_SHOW =
 
 PROGRAMS = agentfensefs afrun
 MAN1 = agentfensefs/agentfensefs.1 afrun/afrun.1
@@ -31,9 +39,15 @@ MAN5 = policies/agentfense-policy.5
 COMPLETIONS = agentfensefs/agentfensefs.bash afrun/afrun.bash
 POLICIES = $(wildcard policies/*.conf)
 
-UNIT_COMMON = test_common test_glob test_policy_parse test_policy_decide test_policy_property
+UNIT_COMMON = test_common test_glob test_policy_parse test_policy_decide test_policy_property \
+	$(UNIT_DELTA)
+UNIT_DELTA =
 UNIT_FS = test_fs test_inode
 UNIT_RUN = test_afrun_opts test_afrun_plan
+UNIT_SYNC = $(UNIT_SYNC_PLAN) $(UNIT_SYNC_APPLY) $(UNIT_SYNC_SHOW)
+UNIT_SYNC_PLAN =
+UNIT_SYNC_APPLY =
+UNIT_SYNC_SHOW =
 SYS = sys sys_attrs sys_data sys_names
 FIXTURES = attack fs_handles fs_race fsdiff linux_data linux_names linux_sharing peer treecmp
 FUZZERS = fuzz_policy
@@ -102,9 +116,9 @@ all: $(PROGRAMS:%=$(B)/%)
 $(VARIANTS): all
 objs = $(patsubst %,$(B)/obj/$(1)/%.o,$(2))
 objects: $(call objs,common,$(COMMON)) $(call objs,agentfensefs,main $(FS)) \
-	$(call objs,afrun,main $(RUN))
+	$(call objs,afrun,main $(RUN)) $(call objs,afsyncd,$(SYNC))
 
-UNITS = $(UNIT_COMMON) $(UNIT_FS) $(UNIT_RUN)
+UNITS = $(UNIT_COMMON) $(UNIT_FS) $(UNIT_RUN) $(UNIT_SYNC)
 TEST_PROGRAMS = $(addprefix $(B)/tests/,sys reap $(FIXTURES))
 test-programs: $(TEST_PROGRAMS) $(UNITS:%=$(B)/tests/unit/%)
 
@@ -131,10 +145,12 @@ $(B)/obj/%.o: %.c $(B)/flags
 # A program's headers are found by its own files and by its unit tests.
 $(call objs,tests/unit,$(UNIT_FS)): OWN_FLAGS = -Iagentfensefs
 $(call objs,tests/unit,$(UNIT_RUN)): OWN_FLAGS = -Iafrun
+$(call objs,tests/unit,$(UNIT_SYNC)): OWN_FLAGS = -Iafsyncd
 
 $(B)/libcommon.a: $(call objs,common,$(COMMON))
 $(B)/libagentfensefs.a: $(call objs,agentfensefs,$(FS))
 $(B)/libafrun.a: $(call objs,afrun,$(RUN))
+$(B)/libafsyncd.a: $(call objs,afsyncd,$(SYNC))
 # The lists above are in this file: another list, another archive.
 $(B)/lib%.a: Makefile
 	$(call say,AR,$@)
@@ -170,6 +186,8 @@ $(UNIT_FS:%=$(B)/tests/unit/%): $(B)/libagentfensefs.a $(B)/libcommon.a
 $(UNIT_FS:%=$(B)/tests/unit/%): LIBS = -lcmocka $(LIBS_FS) $(LIBS_COMMON)
 $(UNIT_RUN:%=$(B)/tests/unit/%): $(B)/libafrun.a $(B)/libcommon.a
 $(UNIT_RUN:%=$(B)/tests/unit/%): LIBS = -lcmocka $(LIBS_RUN) $(LIBS_COMMON)
+$(UNIT_SYNC:%=$(B)/tests/unit/%): $(B)/libafsyncd.a $(B)/libcommon.a
+$(UNIT_SYNC:%=$(B)/tests/unit/%): LIBS = -lcmocka $(LIBS_COMMON)
 
 # ---- testing ------------------------------------------------------------------------------------
 
@@ -222,9 +240,9 @@ build/fuzz/%: tests/fuzz/%.c $(COMMON:%=common/%.c) $(B)/flags
 
 # ---- the code's looks -------------------------------------------------------------------------
 
-C_FILES = $(wildcard $(foreach d,common agentfensefs afrun tests tests/unit tests/fixtures tests/fuzz \
+C_FILES = $(wildcard $(foreach d,common agentfensefs afrun afsyncd tests tests/unit tests/fixtures tests/fuzz \
 	tests/bench,$(d)/*.c $(d)/*.h))
-PROGRAM_C = $(filter common/%.c agentfensefs/%.c afrun/%.c,$(C_FILES))
+PROGRAM_C = $(filter common/%.c agentfensefs/%.c afrun/%.c afsyncd/%.c,$(C_FILES))
 SCRIPTS = $(wildcard .ci/run .ci/deps .ci/libfuse tests/*.sh tests/run-case tests/as-user tests/*/*.sh \
 	tests/*/*/*.sh $(COMPLETIONS))
 
@@ -239,7 +257,7 @@ print-common:
 	@echo $(COMMON)
 print-lists:
 	@printf '%s\n' $(COMMON:%=common/%.c) $(FS:%=agentfensefs/%.c) $(RUN:%=afrun/%.c) \
-		$(PROGRAMS:%=%/main.c) $(UNITS:%=tests/unit/%.c) $(SYS:%=tests/%.c) tests/reap.c \
+		$(SYNC:%=afsyncd/%.c) $(PROGRAMS:%=%/main.c) $(UNITS:%=tests/unit/%.c) $(SYS:%=tests/%.c) tests/reap.c \
 		$(FIXTURES:%=tests/fixtures/%.c) $(FUZZERS:%=tests/fuzz/%.c) $(BENCHES:%=tests/bench/%.c)
 lint-shell:
 	@printf '%s\n' $(SCRIPTS) | xargs -P$(shell nproc) -n4 shellcheck -x

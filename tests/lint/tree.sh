@@ -13,13 +13,13 @@ report()
 	[ -z "$lines" ] || { printf '%s\n' "$lines"; found=1; }
 }
 
-mapfile -t sources < <(ls common/*.[ch] agentfensefs/*.[ch] afrun/*.[ch])
+mapfile -t sources < <(ls common/*.[ch] agentfensefs/*.[ch] afrun/*.[ch] afsyncd/*.[ch])
 mapfile -t all < <(ls -d Makefile README.md .ci/* policies/* tests/*.* tests/*/*.* tests/*/*/*.* \
-	agentfensefs/* afrun/* common/* 2>/dev/null)
+	agentfensefs/* afrun/* afsyncd/* common/* 2>/dev/null)
 
 # Every source file is in a list of the Makefile, else it is neither built nor tested.
 listed=$(make -s print-lists)
-for file in common/*.c agentfensefs/*.c afrun/*.c tests/*.c tests/unit/*.c tests/fixtures/*.c \
+for file in common/*.c agentfensefs/*.c afrun/*.c afsyncd/*.c tests/*.c tests/unit/*.c tests/fixtures/*.c \
 	tests/fuzz/*.c tests/bench/*.c; do
 	[ ! -e "$file" ] || grep -qxF "$file" <<<"$listed" || echo "$file"
 done | report 'in no list of the Makefile'
@@ -35,13 +35,13 @@ grep -nE '[[:space:]]+$' "${all[@]}" | grep -vE '\.(png|gz):|^tests/fuzz/corpus'
 
 # A header stands alone.
 mapfile -t flags <build/compile_flags.txt
-for header in common/*.h agentfensefs/*.h afrun/*.h; do
+for header in common/*.h agentfensefs/*.h afrun/*.h afsyncd/*.h; do
 	cc -fsyntax-only "${flags[@]}" -x c -include "$header" /dev/null 2>&1 | head -n 3
 done | report 'header does not stand alone'
 
 # common/ knows no program, and no program another.
-grep -nE '#include "(agentfensefs|afrun|\.\.)/' "${sources[@]}" | report 'include across programs'
-for header in agentfensefs/*.h afrun/*.h; do
+grep -nE '#include "(agentfensefs|afrun|afsyncd|\.\.)/' "${sources[@]}" | report 'include across programs'
+for header in agentfensefs/*.h afrun/*.h afsyncd/*.h; do
 	grep -nF "#include \"${header##*/}\"" common/*.[ch]
 done | report 'common/ includes a program'
 

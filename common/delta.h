@@ -1,0 +1,189 @@
+/*
+ * A delta on disk: what agentfensefs writes and afsyncd merges. The one contract between the two.
+ *
+ *     DIR/upper       what changed, as overlayfs (userxattr) would have it: a whiteout is a character
+ *                     device 0:0, user.overlay.opaque = "y" hides what the source has in a directory
+ *     DIR/work        temporary files, same filesystem; emptied when it is opened for writing
+ *     DIR/meta/lock   flock(2)ed for as long as it is in use; holds the holder's pid as text
+ *     DIR/meta/log    journal.h's format: what this header calls records
+ *
+ * DIR is 0700. What the mount's user sets as user.overlay.X is stored as user.overlay.overlay.X, as
+ * overlayfs escapes it (fs/overlayfs/xattrs.c), so nothing of theirs is taken for bookkeeping. A copied-up file
+ * or directory carries the inode number that it is shown with in DELTA_XATTR_INO (8 bytes, little-endian).
+ *
+ * Records, in the order in which things happened:
+ *     SOURCE   once, the first: whose delta this is
+ *     POLICY   the rules that hold from here on
+ *     MOUNT    with the boot id, and UNMOUNT when the mount ended in order
+ *     ORIGIN   once for each path, before it is first changed or deleted: what the source held. A
+ *              path in upper without one was made in the delta. Paths are the source's.
+ *     REMOVE   a path of the source is deleted (its whiteout comes now), and when
+ *     RENAME   what was seen at one path is seen at another from now on (for an exchange: two records)
+ */
+#ifndef AF_DELTA_H
+#define AF_DELTA_H
+
+#include "journal.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#define DELTA_XATTR_PREFIX "user.overlay."
+#define DELTA_XATTR_ESCAPED "user.overlay.overlay."
+#define DELTA_XATTR_OPAQUE "user.overlay.opaque"
+#define DELTA_XATTR_INO "user.overlay.agentfense.ino"
+
+enum {
+	DELTA_LOG_KIND = 0x4c444641, /* "AFDL" */
+	DELTA_LOG_VERSION = 1,
+	DELTA_TEXT_MAX = 1 << 20, /* bytes: of a text's content in an ORIGIN */
+	DELTA_PATH_MAX = 1 << 20, /* bytes: of any path in a record */
+	DELTA_HASH_SIZE = 16,     /* bytes: XXH3-128, canonical (big-endian) form */
+	DELTA_BOOT_ID_SIZE = 40,  /* bytes of text: /proc/sys/kernel/random/boot_id, NUL-padded */
+};
+
+enum delta_record_type {
+	DELTA_SOURCE = 1,
+	DELTA_POLICY,
+	DELTA_MOUNT,
+	DELTA_UNMOUNT,
+	DELTA_ORIGIN,
+	DELTA_REMOVE,
+	DELTA_RENAME,
+};
+
+/* All texts are borrowed: when decoded, from the record's data. Paths have no slash at either end. */
+struct delta_source {
+	uint64_t dev, ino; /* of the source's root */
+	const char *path;  /* absolute, resolved */
+	uint64_t upper_dev,
+		upper_ino; /* of DIR/upper: a copied delta is not the one that was written */
+	bool is_volatile;  /* never synced: not to be trusted after a crash of the machine */
+};
+
+/* One of the options policy=, preset=, rule= as agentfensefs got it: presets and files as their text. */
+enum delta_rules_kind { DELTA_RULES_FILE = 1, DELTA_RULES_LINE };
+struct delta_rules {
+	uint8_t kind;     /* enum delta_rules_kind */
+	const char *name; /* as messages name the place */
+	const char *text; /* a file's content, or LEVEL[@PRIORITY]:PATTERN */
+};
+struct delta_policy {
+	int default_level; /* enum af_level; -1: what the files say */
+	size_t count;
+	struct delta_rules *rules; /* owned (delta_policy_fini), its texts borrowed */
+};
+
+struct delta_mount {
+	char boot_id[DELTA_BOOT_ID_SIZE];
+	int64_t time_ns; /* CLOCK_REALTIME */
+};
+
+struct delta_origin {
+	const char *path; /* "" is the source's root */
+	uint32_t mode;    /* with the type */
+	uint32_t uid, gid;
+	uint64_t size, ino, dev, nlink;
+	int64_t mtime_ns, ctime_ns, time_ns; /* time_ns: when it was logged, CLOCK_REALTIME */
+	bool has_hash;
+	uint8_t hash[DELTA_HASH_SIZE]; /* of a regular file's content, or of a symlink's target */
+	const char *text; /* its content, where it is text of at most DELTA_TEXT_MAX; else NULL */
+	size_t text_size;
+};
+
+struct delta_remove {
+	const char *path;
+	bool is_dir;
+	int64_t time_ns;
+};
+
+struct delta_rename {
+	const char *from, *to;
+	bool is_dir;
+	bool is_new; /* what moved was made in the delta: the source never had it at `from` */
+};
+
+/*
+ * Encoding appends to the log; decoding checks everything (a path is one that path_is_component()
+ * takes each part of; lengths add up; enums are known): 0, or -EBADMSG. No text has a NUL inside.
+ */
+int delta_log_source(struct af_journal *log, const struct delta_source *source);
+int delta_log_policy(struct af_journal *log, const struct delta_policy *policy);
+int delta_log_mount(struct af_journal *log, const struct delta_mount *mount);
+int delta_log_unmount(struct af_journal *log, int64_t time_ns);
+int delta_log_origin(struct af_journal *log, const struct delta_origin *origin);
+int delta_log_remove(struct af_journal *log, const struct delta_remove *removed);
+int delta_log_rename(struct af_journal *log, const struct delta_rename *renamed);
+int delta_read_source(const struct journal_record *record, struct delta_source *source);
+int delta_read_policy(const struct journal_record *record, struct delta_policy *policy);
+int delta_read_mount(const struct journal_record *record, struct delta_mount *mount);
+int delta_read_unmount(const struct journal_record *record, int64_t *time_ns);
+int delta_read_origin(const struct journal_record *record, struct delta_origin *origin);
+int delta_read_remove(const struct journal_record *record, struct delta_remove *removed);
+int delta_read_rename(const struct journal_record *record, struct delta_rename *renamed);
+void delta_policy_fini(struct delta_policy *policy);
+
+/* CLOCK_REALTIME in ns, and the boot id as records hold it. */
+int64_t delta_now_ns(void);
+int delta_boot_id(char boot_id[DELTA_BOOT_ID_SIZE]);
+
+/* ---- the directories ---------------------------------------------------------------------------- */
+
+enum delta_use {
+	DELTA_WRITE, /* agentfensefs: made if missing or empty; checked to be able to hold an upper */
+	DELTA_MERGE, /* afsyncd: must be there, and in use by nobody */
+	DELTA_LOOK, /* afsyncd -n, --diff: as it is; in use or not (the lock is shared, or not had) */
+};
+
+struct af_delta {
+	int dir_fd, upper_fd, work_fd, meta_fd; /* O_PATH | O_DIRECTORY, owned */
+	int lock_fd;                            /* owned; -1: not held */
+	struct af_journal log;
+	bool is_new; /* made now: the log has no record yet */
+	bool trusted; /* DIR, upper, work, meta and what meta holds belong to us or to root, and nobody
+	                       else may write there */
+	bool in_use;      /* DELTA_LOOK of one that is mounted */
+	bool is_volatile; /* as its SOURCE record says; DELTA_WRITE: as the option says, before that */
+};
+
+/* Why it could not be opened: one line that says what to do, without the path. */
+struct delta_fault {
+	char text[256];
+};
+
+/*
+ * Opens the delta at path, or says why not: -errno and fault->text. With DELTA_WRITE a new one is made
+ * (0700; its parent must exist), work is emptied, and what upper must be able to do is tried in work: user xattrs,
+ * a whiteout, RENAME_WHITEOUT, RENAME_EXCHANGE (-EOPNOTSUPP). -EBUSY: another process has it (the
+ * fault names its pid); -ENOTEMPTY: a directory that holds something else; -EPERM: not ours;
+ * -EPROTONOSUPPORT: the log is of another version; -ESTALE: volatile, and the machine was started anew since.
+ */
+int delta_open(
+	struct af_delta *delta, const char *path, enum delta_use use, struct delta_fault *fault);
+void delta_close(struct af_delta *delta);
+
+/*
+ * Empties it after a merge or for --discard: everything in upper and work goes and the log is made anew with
+ * the records given again by the caller (none: the delta is as one just made). Under its lock. 0 or -errno.
+ */
+int delta_reset(struct af_delta *delta);
+
+/* Whether this is a whiteout: a character device 0:0. */
+static inline bool delta_is_whiteout(const struct stat *st)
+{
+	return S_ISCHR(st->st_mode) && st->st_rdev == 0;
+}
+/* Whether an open directory (a descriptor of any kind) is opaque. */
+bool delta_is_opaque(int fd);
+
+/*
+ * The name under which the mount's user's xattr `name` is stored in upper, and back: writes at most size
+ * bytes with the NUL; returns 0, -ERANGE, or (unescape) -ENODATA where it is bookkeeping and none of theirs.
+ */
+int delta_xattr_escape(char *out, size_t size, const char *name);
+int delta_xattr_unescape(char *out, size_t size, const char *name);
+
+#endif
