@@ -1,9 +1,11 @@
 /*
  * Copying one file's data and attributes between descriptors: for copy-up and for merging.
  *
- * Data goes by the cheapest way there is: reflink (FICLONE), else copy_file_range(2), else read and write;
- * holes stay holes. The hash is taken of what is copied, without a second read where bytes pass through us;
- * after a reflink it is read from the copy, which cannot change meanwhile.
+ * Data goes by the cheapest way there is: reflink (FICLONE), else copy_file_range(2), else read
+ * and write; holes stay holes. The hash is taken of what is copied, without a second read where
+ * bytes pass through us; after a reflink it is read from the copy, which cannot change
+ * meanwhile. Of a file that changes while it is copied, at most the size that it had at first
+ * is.
  */
 #ifndef AF_COPY_H
 #define AF_COPY_H
@@ -46,22 +48,24 @@ int copy_hash(int fd, const struct copy_options *options, struct copy_result *re
 void copy_hash_bytes(const void *data, size_t size, uint8_t hash[COPY_HASH_SIZE]);
 
 struct copy_attrs {
-	bool owner;             /* uid and gid too: -EPERM where that is refused */
-	bool owner_if_possible; /* ... but EPERM and EINVAL (an id without a number here) are no error */
-	mode_t mode_mask;       /* of 07777: which mode bits are taken over */
-	bool times;             /* atime and mtime, in ns */
+	bool owner; /* uid and gid too: -EPERM where that is refused */
+	/* Owner where that goes: EPERM and EINVAL (an id without a number here) are no error. */
+	bool owner_if_possible;
+	/* Of 07777: which mode bits are taken over, the others being off; 0: mode is left alone. */
+	mode_t mode_mask;
+	bool times; /* atime and mtime, in ns */
 	/*
-	 * The name under which xattr `name` is stored in the copy: 0 and out (256 bytes), or non-zero to
-	 * leave it out. NULL: user.* and POSIX ACLs, as they are. Symlinks have none.
+	 * Only user.* and POSIX ACLs are copied, and symlinks have none. Under which name xattr `name`
+	 * is stored in the copy: 0 and out (256 bytes), or non-zero to leave it out. NULL: the same.
 	 */
 	int (*xattr_name)(void *arg, const char *name, char *out);
 	void *arg;
 };
 
 /*
- * Gives `to` what `from` has (descriptors of any kind, O_PATH too, of the same type; st is from's): xattrs and
- * ACLs, owner, mode, then times. A filesystem without xattrs or ACLs on either side has none to copy. 0 or
- * -errno.
+ * Gives `to` what `from` has (descriptors of any kind, O_PATH too, of the same type; st is from's):
+ * xattrs and ACLs, owner, mode, then times. A filesystem without xattrs or ACLs on either side has
+ * none to copy. 0 or -errno.
  */
 int copy_attrs(int from, const struct stat *st, int to, const struct copy_attrs *attrs);
 
