@@ -19,11 +19,14 @@ struct sync_state;
  * Opens (makes) the state of the source: SOURCE/.agentfense, or dir if not NULL, or where the source is
  * not the caller's to write $XDG_STATE_HOME/agentfense/KEY. wait: take the lock, telling once on stderr
  * that we wait; else (-n) without a lock and without making anything (*state may then be NULL).
- * A merge that was killed is recovered under the lock. 0 or -errno, reported.
+ * A merge that was killed is recovered under the lock, for which its delta is opened: so call this
+ * before delta_open(). 0 or -errno, reported.
  */
 int state_open(
 	struct sync_state **state, int source_fd, const char *source, const char *dir, bool wait);
 void state_close(struct sync_state *state);
+/* The id that the next merge gets (for NAME.conflict-ID); borrowed from the state. */
+const char *state_next_id(const struct sync_state *state);
 
 struct apply_options {
 	unsigned int undo_keep; /* how many merges can be undone */

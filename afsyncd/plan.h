@@ -12,7 +12,10 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
-/* As SPEC's letters; an entry is one line of --dry-run. */
+/*
+ * As SPEC's letters. Every change in the delta has an entry, a line of --dry-run unless it is
+ * `unlisted`: apply.c takes out of the delta what belongs to the entries that do not stay.
+ */
 enum plan_letter {
 	PLAN_ADDED = 'A',
 	PLAN_MODIFIED = 'M',
@@ -26,11 +29,12 @@ enum plan_letter {
 
 struct plan_entry {
 	enum plan_letter letter;
-	char *path;        /* owned */
-	char *old_path;    /* owned; R: where it was, else NULL */
-	char *why;         /* owned; C and Q: the reason in a few words, else NULL */
-	bool stays;        /* nothing is done about it: it stays in the delta */
-	bool is_dir;       /* what is or was at path is a directory */
+	char *path;     /* owned */
+	char *old_path; /* owned; R: where it was, else NULL */
+	char *why;      /* owned; C and Q: the reason in a few words, else NULL */
+	bool stays;     /* nothing is done about it: it stays in the delta */
+	bool unlisted;  /* not shown: not asked for (it stays), or the source is like it already */
+	bool is_dir;    /* what is or was at path is a directory */
 	struct stat upper; /* what the delta has at path; st_mode 0: nothing (deleted) */
 };
 
