@@ -22,7 +22,7 @@ COMMON = glob glob_class io json log path spawn \
 	policy_intern policy_parse policy_preset policy_rules policy_scan policy_set policy_settle \
 	policy_state policy_trie policy_verdict \
 	$(DELTA)
-DELTA = copy copy_attrs remove
+DELTA = copy copy_attrs delta delta_check delta_lock delta_record delta_reset delta_xattr journal remove
 FS = attr audit audit_infer conn counters cred dirfd explain gate inode inode_name inode_path kcache \
 	layer mount op_attr op_data op_dir op_file op_lookup op_name op_rename op_xattr options \
 	options_mount options_rules session stale tree usage
@@ -41,7 +41,7 @@ POLICIES = $(wildcard policies/*.conf)
 
 UNIT_COMMON = test_common test_glob test_policy_parse test_policy_decide test_policy_property \
 	$(UNIT_DELTA)
-UNIT_DELTA = test_copy test_copy_attrs test_remove
+UNIT_DELTA = test_copy test_copy_attrs test_journal test_remove
 UNIT_FS = test_fs test_inode
 UNIT_RUN = test_afrun_opts test_afrun_plan
 UNIT_SYNC = $(UNIT_SYNC_PLAN) $(UNIT_SYNC_APPLY) $(UNIT_SYNC_SHOW)

@@ -64,17 +64,8 @@ struct delta_source {
 	bool is_volatile;  /* never synced: not to be trusted after a crash of the machine */
 };
 
-/* One of the options policy=, preset=, rule= as agentfensefs got it: presets and files as their text. */
-enum delta_rules_kind { DELTA_RULES_FILE = 1, DELTA_RULES_LINE };
-struct delta_rules {
-	uint8_t kind;     /* enum delta_rules_kind */
-	const char *name; /* as messages name the place */
-	const char *text; /* a file's content, or LEVEL[@PRIORITY]:PATTERN */
-};
 struct delta_policy {
-	int default_level; /* enum af_level; -1: what the files say */
-	size_t count;
-	struct delta_rules *rules; /* owned (delta_policy_fini), its texts borrowed */
+	const char *text; /* a policy file by rules_dump(), for rules_add_named_text() */
 };
 
 struct delta_mount {
@@ -107,8 +98,10 @@ struct delta_rename {
 };
 
 /*
- * Encoding appends to the log; decoding checks everything (a path is one that path_is_component()
- * takes each part of; lengths add up; enums are known): 0, or -EBADMSG. No text has a NUL inside.
+ * Encoding appends to the log: 0, -EINVAL for what could not be decoded, or as journal_append().
+ * Decoding checks everything (a path is one that path_is_component() takes each part of; none of a
+ * rename's is above the other; lengths add up; bits are known): 0, or -EBADMSG. No text has a NUL
+ * inside, each has one at its end.
  */
 int delta_log_source(struct af_journal *log, const struct delta_source *source);
 int delta_log_policy(struct af_journal *log, const struct delta_policy *policy);
@@ -124,7 +117,6 @@ int delta_read_unmount(const struct journal_record *record, int64_t *time_ns);
 int delta_read_origin(const struct journal_record *record, struct delta_origin *origin);
 int delta_read_remove(const struct journal_record *record, struct delta_remove *removed);
 int delta_read_rename(const struct journal_record *record, struct delta_rename *renamed);
-void delta_policy_fini(struct delta_policy *policy);
 
 /* CLOCK_REALTIME in ns, and the boot id as records hold it. */
 int64_t delta_now_ns(void);
@@ -134,19 +126,21 @@ int delta_boot_id(char boot_id[DELTA_BOOT_ID_SIZE]);
 
 enum delta_use {
 	DELTA_WRITE, /* agentfensefs: made if missing or empty; checked to be able to hold an upper */
-	DELTA_MERGE, /* afsyncd: must be there, and in use by nobody */
-	DELTA_LOOK, /* afsyncd -n, --diff: as it is; in use or not (the lock is shared, or not had) */
+	DELTA_MERGE,   /* afsyncd: must be there, and in use by nobody */
+	DELTA_DISCARD, /* afsyncd --discard: as DELTA_MERGE, but stale, damaged or of another version
+	                  will do (then log.fd may be -1): only for delta_reset() */
+	DELTA_LOOK,    /* afsyncd -n, --diff: as it is; in use or not; nothing is written or held */
 };
 
 struct af_delta {
 	int dir_fd, upper_fd, work_fd, meta_fd; /* O_PATH | O_DIRECTORY, owned */
 	int lock_fd;                            /* owned; -1: not held */
 	struct af_journal log;
-	bool is_new; /* made now: the log has no record yet */
-	bool trusted; /* DIR, upper, work, meta and what meta holds belong to us or to root, and nobody
-	                       else may write there */
-	bool in_use;      /* DELTA_LOOK of one that is mounted */
-	bool is_volatile; /* as its SOURCE record says; DELTA_WRITE: as the option says, before that */
+	bool is_new; /* the log has no record (and upper nothing) yet */
+	bool trusted; /* DIR, meta and what it holds belong to us or to root, and nobody else may write
+	                 there (nor in upper and work, where others can get to them) */
+	bool in_use;      /* DELTA_LOOK of one that is mounted or merged */
+	bool is_volatile; /* as its SOURCE record says, if it has one */
 };
 
 /* Why it could not be opened: one line that says what to do, without the path. */
@@ -155,21 +149,35 @@ struct delta_fault {
 };
 
 /*
- * Opens the delta at path, or says why not: -errno and fault->text. With DELTA_WRITE a new one is made
- * (0700; its parent must exist), work is emptied, and what upper must be able to do is tried in work: user xattrs,
- * a whiteout, RENAME_WHITEOUT, RENAME_EXCHANGE (-EOPNOTSUPP). -EBUSY: another process has it (the
- * fault names its pid); -ENOTEMPTY: a directory that holds something else; -EPERM: not ours;
- * -EPROTONOSUPPORT: the log is of another version; -ESTALE: volatile, and the machine was started anew since.
+ * Opens the delta at path, or says why not: -errno and fault->text; everything is closed then. For
+ * DELTA_WRITE delta->is_volatile is set before, as the option says: whether one that is made now is
+ * synced. It is made 0700 (its parent must exist), work is emptied, and what upper must be able to do
+ * is tried in work: user xattrs, a whiteout, RENAME_WHITEOUT, RENAME_EXCHANGE (-EOPNOTSUPP).
+ *
+ * -ENOENT: there is none. -EBUSY: another process has it (the fault names its pid). -ENOTEMPTY: a
+ * directory that holds something else. -EPERM: not ours, for DELTA_WRITE. -EBADMSG: damaged.
+ * -EPROTONOSUPPORT: the log is of another version. -ESTALE: volatile, and the machine was started
+ * anew since.
  */
 int delta_open(
 	struct af_delta *delta, const char *path, enum delta_use use, struct delta_fault *fault);
 void delta_close(struct af_delta *delta);
+/* Names this process as the holder of the lock, which fork(2) passes on: for a daemon's child. */
+void delta_lock_claim(const struct af_delta *delta);
 
 /*
- * Empties it after a merge or for --discard: everything in upper and work goes and the log is made anew with
- * the records given again by the caller (none: the delta is as one just made). Under its lock. 0 or -errno.
+ * Empties it after a merge or for --discard, under its lock: upper is exchanged for an empty one (and
+ * upper_fd with it), the log for one without records, so that the delta is as one just made
+ * (is_new). A crash leaves the old delta or an empty one. Then what the old upper held is removed: an
+ * error of that (-errno too) leaves no more than rubbish in work.
  */
 int delta_reset(struct af_delta *delta);
+/*
+ * Replaces the log, under the lock, by one that fill() writes; other than 0 from it is passed on, and
+ * the old log stays. Durable, and all of it or nothing, when it returns 0.
+ */
+int delta_log_replace(
+	struct af_delta *delta, int (*fill)(void *arg, struct af_journal *log), void *arg);
 
 /* Whether this is a whiteout: a character device 0:0. */
 static inline bool delta_is_whiteout(const struct stat *st)
