@@ -31,7 +31,7 @@ RUN = bwrap control env facts filter fsmount host identity inside opts plan refu
 SYNC = $(SYNC_PLAN) $(SYNC_APPLY) $(SYNC_SHOW)
 SYNC_PLAN =
 SYNC_APPLY =
-SYNC_SHOW = hold names only
+SYNC_SHOW = hold merge3 names only show tool
 
 PROGRAMS = agentfensefs afrun
 MAN1 = agentfensefs/agentfensefs.1 afrun/afrun.1
@@ -47,7 +47,7 @@ UNIT_RUN = test_afrun_opts test_afrun_plan
 UNIT_SYNC = $(UNIT_SYNC_PLAN) $(UNIT_SYNC_APPLY) $(UNIT_SYNC_SHOW)
 UNIT_SYNC_PLAN =
 UNIT_SYNC_APPLY =
-UNIT_SYNC_SHOW = test_sync_hold
+UNIT_SYNC_SHOW = test_sync_hold test_sync_show
 SYS = sys sys_attrs sys_data sys_names
 FIXTURES = attack fs_handles fs_race fsdiff linux_data linux_names linux_sharing peer treecmp
 FUZZERS = fuzz_policy
