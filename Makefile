@@ -31,7 +31,7 @@ RUN = bwrap control env facts filter fsmount host identity inside opts plan refu
 SYNC = $(SYNC_PLAN) $(SYNC_APPLY) $(SYNC_SHOW)
 SYNC_PLAN =
 SYNC_APPLY =
-SYNC_SHOW = hold merge3 names only show tool
+SYNC_SHOW = diff diff_binary diff_file diff_side diff_text hold merge3 names only show tool
 
 PROGRAMS = agentfensefs afrun
 MAN1 = agentfensefs/agentfensefs.1 afrun/afrun.1
@@ -47,7 +47,7 @@ UNIT_RUN = test_afrun_opts test_afrun_plan
 UNIT_SYNC = $(UNIT_SYNC_PLAN) $(UNIT_SYNC_APPLY) $(UNIT_SYNC_SHOW)
 UNIT_SYNC_PLAN =
 UNIT_SYNC_APPLY =
-UNIT_SYNC_SHOW = test_sync_hold test_sync_show
+UNIT_SYNC_SHOW = test_sync_diff test_sync_hold test_sync_show
 SYS = sys sys_attrs sys_data sys_names
 FIXTURES = attack fs_handles fs_race fsdiff linux_data linux_names linux_sharing peer treecmp
 FUZZERS = fuzz_policy
@@ -93,13 +93,15 @@ PC_FUSE = $(if $(OWN_FUSE_PC),PKG_CONFIG_PATH=$(dir $(OWN_FUSE_PC)) $(PC) --stat
 PKGS_COMMON = libconfuse libxxhash libbsd
 PKGS_FS = libcap
 PKGS_RUN = libseccomp libcap
-pkg_missing := $(foreach p,fuse3 $(sort $(PKGS_COMMON) $(PKGS_FS) $(PKGS_RUN)), \
+PKGS_SYNC = libmd
+pkg_missing := $(foreach p,fuse3 $(sort $(PKGS_COMMON) $(PKGS_FS) $(PKGS_RUN) $(PKGS_SYNC)), \
 	$(if $(shell $(PC) --exists $(p) 2>/dev/null && echo yes),,$(p)))
 PKG_CFLAGS := $(shell $(PC_FUSE) --cflags fuse3 2>/dev/null; \
-	$(PC) --cflags $(PKGS_COMMON) $(PKGS_FS) $(PKGS_RUN) 2>/dev/null)
+	$(PC) --cflags $(PKGS_COMMON) $(PKGS_FS) $(PKGS_RUN) $(PKGS_SYNC) 2>/dev/null)
 LIBS_COMMON := $(shell $(PC) --libs $(PKGS_COMMON) 2>/dev/null) -lm
 LIBS_FS := $(shell $(PC_FUSE) --libs fuse3 2>/dev/null; $(PC) --libs $(PKGS_FS) 2>/dev/null)
 LIBS_RUN := $(shell $(PC) --libs $(PKGS_RUN) 2>/dev/null)
+LIBS_SYNC := $(shell $(PC) --libs $(PKGS_SYNC) 2>/dev/null)
 
 DEFINES = -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DAF_VERSION='"$(VERSION)"'
 ALL_CPPFLAGS = $(DEFINES) -Icommon $(PKG_CFLAGS) $(CPPFLAGS)
@@ -124,7 +126,7 @@ test-programs: $(TEST_PROGRAMS) $(UNITS:%=$(B)/tests/unit/%)
 
 # What every object depends on: another compiler, flag or library makes all of them again.
 $(B)/flags: export FLAGS = $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) \
-	$(LIBS_COMMON) $(LIBS_FS) $(LIBS_RUN)
+	$(LIBS_COMMON) $(LIBS_FS) $(LIBS_RUN) $(LIBS_SYNC)
 $(B)/flags: FORCE
 	@mkdir -p $(@D)
 	@$(if $(strip $(pkg_missing)),echo >&2 'missing: $(strip $(pkg_missing)); run: make deps'; exit 1)
@@ -187,7 +189,7 @@ $(UNIT_FS:%=$(B)/tests/unit/%): LIBS = -lcmocka $(LIBS_FS) $(LIBS_COMMON)
 $(UNIT_RUN:%=$(B)/tests/unit/%): $(B)/libafrun.a $(B)/libcommon.a
 $(UNIT_RUN:%=$(B)/tests/unit/%): LIBS = -lcmocka $(LIBS_RUN) $(LIBS_COMMON)
 $(UNIT_SYNC:%=$(B)/tests/unit/%): $(B)/libafsyncd.a $(B)/libcommon.a
-$(UNIT_SYNC:%=$(B)/tests/unit/%): LIBS = -lcmocka $(LIBS_COMMON)
+$(UNIT_SYNC:%=$(B)/tests/unit/%): LIBS = -lcmocka $(LIBS_SYNC) $(LIBS_COMMON)
 
 # ---- testing ------------------------------------------------------------------------------------
 
