@@ -31,7 +31,7 @@ RUN = bwrap control env facts filter fsmount host identity inside opts plan refu
 SYNC = $(SYNC_PLAN) $(SYNC_APPLY) $(SYNC_SHOW)
 SYNC_PLAN =
 SYNC_APPLY =
-SYNC_SHOW = diff diff_binary diff_file diff_side diff_text hold merge3 names only show tool
+SYNC_SHOW = diff diff_binary diff_file diff_side diff_text hold merge3 names only opts show tool usage
 
 PROGRAMS = agentfensefs afrun
 MAN1 = agentfensefs/agentfensefs.1 afrun/afrun.1
