@@ -40,6 +40,7 @@ struct parse {
 	struct policy_text text;
 	size_t next_arg; /* of text.arg_lines */
 	size_t first;    /* of rules' patterns: where this file's own begin */
+	cfg_t *group;    /* the rules{} that has the last pattern; it ends at on_group() */
 	struct event *events;
 	size_t event_count, event_room;
 	int rc; /* the first error: -ENOMEM is not -EINVAL */
@@ -101,7 +102,10 @@ static int on_level(cfg_t *cfg, cfg_opt_t *opt, int argc, const char **argv)
 		rc = rules_add_pattern(rules, &rule);
 		if (rc)
 			return fail(rc);
-		rules->patterns[rules->count - 1].in_group = cfg_title(cfg) != NULL;
+		if (cfg_title(cfg)) {
+			rules->patterns[rules->count - 1].in_group = true;
+			current->group = cfg;
+		}
 		positive |= argv[i][0] != '!';
 	}
 	if (!positive)
@@ -145,15 +149,20 @@ static int on_priority(cfg_t *cfg, cfg_opt_t *opt)
 	return 0;
 }
 
-/* The end of a rules{} section: what it says holds for all of it. */
+/*
+ * The end of a rules{} section: what it says holds for all of it. It is not always the last one that
+ * libConfuse has: one with a title that was used before takes that one's place.
+ */
 static int on_group(cfg_t *cfg, cfg_opt_t *opt)
 {
 	struct af_rules *rules = current->rules;
-	cfg_t *section = cfg_opt_getnsec(opt, cfg_opt_size(opt) - 1);
-	const char *text = cfg_getstr(section, "priority");
-	bool nocase = cfg_getbool(section, "nocase") == cfg_true;
+	cfg_t *section = current->group;
+	const char *text = section ? cfg_getstr(section, "priority") : NULL;
+	bool nocase = section && cfg_getbool(section, "nocase") == cfg_true;
 	int priority = 0;
 
+	(void)opt;
+	current->group = NULL;
 	if (text && policy_parse_priority(text, &priority) < 0)
 		return refuse(cfg, text, "not a priority");
 	for (size_t i = rules->count; i > 0 && rules->patterns[i - 1].in_group; i--) {

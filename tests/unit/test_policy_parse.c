@@ -95,6 +95,10 @@ static void test_groups(void **state)
 		"read -5 1 1 a\nread 0 2 2 b\n");
 	expect("rules x { priority = \"+3\" nocase = no read('a') }", "read 3 1 1 a\n");
 	expect("rules 'x' {\n}", "");
+	/* A title again takes nothing from the group between. */
+	expect("rules 'x' { priority = 5 read('a') }\nrules 'y' { priority = 7 nocase = yes\n"
+	       "read('b') }\nrules 'x' { none('b') }\nrules 'x' { }",
+		"read 5 1 1 a\nread 7 3 2 nocase b\nnone 0 4 3 b\n");
 }
 
 static void test_mistakes(void **state)
