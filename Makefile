@@ -18,9 +18,9 @@ PKG_CONFIG = pkg-config
 
 # A line for each directory's part, so that each can grow by itself.
 COMMON = glob glob_class io json log path spawn \
-	policy_cache policy_check policy_classes policy_compile policy_decide policy_finish \
-	policy_intern policy_parse policy_preset policy_rules policy_scan policy_set policy_settle \
-	policy_state policy_trie policy_verdict \
+	policy_cache policy_check policy_classes policy_compile policy_decide policy_dump \
+	policy_finish policy_intern policy_parse policy_preset policy_rules policy_scan policy_set \
+	policy_settle policy_state policy_trie policy_verdict \
 	$(DELTA)
 DELTA = copy copy_attrs delta delta_check delta_lock delta_record delta_reset delta_xattr journal remove
 FS = attr audit audit_infer conn counters cred dirfd explain gate inode inode_name inode_path kcache \
@@ -41,7 +41,7 @@ POLICIES = $(wildcard policies/*.conf)
 
 UNIT_COMMON = test_common test_glob test_policy_parse test_policy_decide test_policy_property \
 	$(UNIT_DELTA)
-UNIT_DELTA = test_copy test_copy_attrs test_journal test_remove
+UNIT_DELTA = test_copy test_copy_attrs test_journal test_remove test_policy_dump
 UNIT_FS = test_fs test_inode
 UNIT_RUN = test_afrun_opts test_afrun_plan
 UNIT_SYNC = $(UNIT_SYNC_PLAN) $(UNIT_SYNC_APPLY) $(UNIT_SYNC_SHOW)

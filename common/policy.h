@@ -2,6 +2,7 @@
  * Policies: text -> checked rules -> one compiled automaton -> decisions.
  *
  *     policy_parse.c   files, presets and command-line rules -> struct af_rules
+ *     policy_dump.c    ... and back to one file's text
  *     glob.c           one pattern -> tokens, or why not
  *     policy_compile.c rules -> an NFA whose nodes are shared by common prefixes (policy_trie.c)
  *     policy_state.c   sets of its nodes: over a character, at the end of a name
@@ -52,8 +53,16 @@ int rules_add_file(struct af_rules *rules, const char *path);
 int rules_add_preset(struct af_rules *rules, const char *name);
 /* LEVEL[@PRIORITY]:PATTERN; origin is how messages name the place ("-o", "command line"). */
 int rules_add_text(struct af_rules *rules, const char *text, const char *origin);
+/* A policy file's text from memory; name is how messages name it. It must not include others. */
+int rules_add_named_text(struct af_rules *rules, const char *name, const char *text);
 /* Overrides what files say; default none. */
 void rules_set_default(struct af_rules *rules, enum af_level level);
+
+/*
+ * Writes all of the rules and the default as the text of one policy file, includes, presets and
+ * command lines in it: for rules_add_named_text(). Returns 0 or -errno.
+ */
+int rules_dump(const struct af_rules *rules, FILE *out);
 
 /* Prints `NAME TAB FILE` a line. Returns 0 or -errno. */
 int rules_print_presets(FILE *out);

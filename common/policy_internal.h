@@ -75,6 +75,8 @@ struct policy_text {
  * writer's. name is how messages name the file. Reported; returns 0 or -errno.
  */
 int policy_text_read(struct policy_text *text, int fd, const char *name);
+/* The same of a text in memory, which is copied. */
+int policy_text_copy(struct policy_text *text, const char *from, const char *name);
 void policy_text_fini(struct policy_text *text);
 
 /* The file of a preset: newly allocated, or NULL with errno (ENOENT: no such preset). */

@@ -34,6 +34,7 @@ struct parse {
 	unsigned int by_line;   /* where in it */
 	struct af_rules *rules;
 	const char *name; /* as messages name it; in the rules' pool */
+	bool in_memory;   /* no file: it has no place of its own to include others from */
 	dev_t dev;
 	ino_t ino;
 	unsigned int depth;
@@ -181,6 +182,8 @@ static int on_include(cfg_t *cfg, cfg_opt_t *opt, int argc, const char **argv)
 
 	if (argc != 1 || argv[0][0] == '\0')
 		return refuse(cfg, opt->name, "takes one file or preset");
+	if (current->in_memory)
+		return refuse(cfg, argv[0], "a policy that is kept elsewhere includes no other");
 	current->next_arg++;
 	event.include = strdup(argv[0]);
 	if (!event.include)
@@ -363,6 +366,19 @@ static void parse_fini(struct parse *p)
 	policy_text_fini(&p->text);
 }
 
+/* Under parse_lock. p->text has been read. */
+static int parse_rules(struct parse *p)
+{
+	int rc;
+
+	current = p;
+	rc = parse_text(p);
+	current = NULL;
+	if (!rc && p->event_count)
+		rc = do_events(p);
+	return rc;
+}
+
 /* Under parse_lock. p->by, rules and depth are set. */
 static int parse_file(struct parse *p, const char *path)
 {
@@ -377,13 +393,8 @@ static int parse_file(struct parse *p, const char *path)
 	if (rc)
 		return unreadable(p, path, rc, strerror(-rc));
 	rc = read_text(p, fd);
-	if (!rc) {
-		current = p;
-		rc = parse_text(p);
-		current = NULL;
-	}
-	if (!rc && p->event_count)
-		rc = do_events(p);
+	if (!rc)
+		rc = parse_rules(p);
 	parse_fini(p);
 	return rc;
 }
@@ -395,6 +406,23 @@ int rules_add_file(struct af_rules *rules, const char *path)
 
 	pthread_mutex_lock(&parse_lock);
 	rc = parse_file(&p, path);
+	pthread_mutex_unlock(&parse_lock);
+	return rc;
+}
+
+int rules_add_named_text(struct af_rules *rules, const char *name, const char *text)
+{
+	struct parse p = {.rules = rules, .first = rules->count, .in_memory = true};
+	int rc;
+
+	p.name = pool_add(&rules->pool, name, strlen(name));
+	if (!p.name)
+		return unreadable(&p, name, -ENOMEM, strerror(ENOMEM));
+	pthread_mutex_lock(&parse_lock);
+	rc = policy_text_copy(&p.text, text, p.name);
+	if (!rc)
+		rc = parse_rules(&p);
+	parse_fini(&p);
 	pthread_mutex_unlock(&parse_lock);
 	return rc;
 }

@@ -260,6 +260,17 @@ static int scan(struct policy_text *text, const char *name)
 	return rc;
 }
 
+/* The text is there, or rc says why not. */
+static int finish(struct policy_text *text, const char *name, int rc)
+{
+	if (rc) {
+		log_error("%s: %s", name, strerror(-rc));
+		return rc;
+	}
+	/* A file that was cut off to nothing is no policy; one of comments is. */
+	return text->size ? scan(text, name) : rules_refuse(name, 1, NULL, "an empty file");
+}
+
 int policy_text_read(struct policy_text *text, int fd, const char *name)
 {
 	struct stat st;
@@ -275,12 +286,18 @@ int policy_text_read(struct policy_text *text, int fd, const char *name)
 	}
 	if (!rc)
 		rc = io_read_all(fd, MAX_TEXT, &text->text, &text->size);
-	if (rc) {
-		log_error("%s: %s", name, strerror(-rc));
-		return rc;
-	}
-	/* A file that was cut off to nothing is no policy; one of comments is. */
-	return text->size ? scan(text, name) : rules_refuse(name, 1, NULL, "an empty file");
+	return finish(text, name, rc);
+}
+
+int policy_text_copy(struct policy_text *text, const char *from, const char *name)
+{
+	size_t size = strlen(from);
+
+	*text = (struct policy_text){.size = size};
+	if (size > MAX_TEXT)
+		return finish(text, name, -EFBIG);
+	text->text = strdup(from);
+	return finish(text, name, text->text ? 0 : -ENOMEM);
 }
 
 void policy_text_fini(struct policy_text *text)

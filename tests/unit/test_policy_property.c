@@ -1,6 +1,7 @@
 /*
- * Random policies and paths against the reference of slow_match.h, with a roomy cache and with one
- * that is full at once. PROPERTY_ROUNDS and PROPERTY_SEED change how long and what.
+ * Random policies and paths against the reference of slow_match.h, with a roomy cache, with one that
+ * is full at once, and with rules that were written down and read again. PROPERTY_ROUNDS and
+ * PROPERTY_SEED change how long and what.
  */
 #include "policy_check.h"
 
@@ -204,7 +205,24 @@ static void make_policy(struct random *random, struct made *made)
 	add_rules(made);
 }
 
-static void run(size_t cache_bytes, unsigned long divisor)
+/* The rules by way of their text. */
+static struct af_rules *dumped(struct af_rules *rules)
+{
+	struct af_rules *again = rules_new();
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	assert_true(out && again);
+	assert_int_equal(rules_dump(rules, out), 0);
+	fclose(out);
+	assert_int_equal(rules_add_named_text(again, "dumped", text), 0);
+	free(text);
+	rules_free(rules);
+	return again;
+}
+
+static void run(size_t cache_bytes, unsigned long divisor, bool by_text)
 {
 	const char *rounds_text = getenv("PROPERTY_ROUNDS"), *seed = getenv("PROPERTY_SEED");
 	unsigned long rounds = (rounds_text ? strtoul(rounds_text, NULL, 10) : 3000) / divisor;
@@ -214,6 +232,8 @@ static void run(size_t cache_bytes, unsigned long divisor)
 		struct random random = {(seed ? strtoul(seed, NULL, 10) : 1) * 1000003 + i};
 
 		make_policy(&random, &made);
+		if (by_text)
+			made.rules = dumped(made.rules);
 		assert_int_equal(
 			policy_compile_sized(made.rules, cache_bytes, &made.check.policy), 0);
 		rules_free(made.rules);
@@ -231,14 +251,21 @@ static void run(size_t cache_bytes, unsigned long divisor)
 static void test_cached(void **state)
 {
 	(void)state;
-	run((size_t)1 << 20, 1);
+	run((size_t)1 << 20, 1, false);
+}
+
+/* What is written down decides the same when it is read. */
+static void test_dumped(void **state)
+{
+	(void)state;
+	run((size_t)1 << 20, 2, true);
 }
 
 /* Room for a few states only: most steps are made without the cache. */
 static void test_uncached(void **state)
 {
 	(void)state;
-	run(8192, 4);
+	run(8192, 4, false);
 }
 
 /* Patterns with more splits than could ever be tried: alarm(2) ends us where one takes long. */
@@ -276,6 +303,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cached),
 		cmocka_unit_test(test_uncached),
+		cmocka_unit_test(test_dumped),
 		cmocka_unit_test(test_many_splits),
 	};
 
