@@ -31,7 +31,8 @@ RUN = bwrap control env facts filter fsmount host identity inside opts plan refu
 SYNC = $(SYNC_PLAN) $(SYNC_APPLY) $(SYNC_SHOW)
 SYNC_PLAN =
 SYNC_APPLY =
-SYNC_SHOW = diff diff_binary diff_file diff_side diff_text hold merge3 names only opts show tool usage
+SYNC_SHOW = beneath diff diff_binary diff_file diff_side diff_text discard fsck fsck_upper hold merge3 \
+	names only opts show tell tool usage where
 
 PROGRAMS = agentfensefs afrun
 MAN1 = agentfensefs/agentfensefs.1 afrun/afrun.1

@@ -3,18 +3,15 @@
  */
 #include "diff.h"
 
+#include "beneath.h"
 #include "cleanup.h"
 #include "io.h"
-#include "path.h"
 
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/openat2.h>
 #include <sha1.h>
 #include <string.h>
 #include <sys/xattr.h>
-
-enum { RESOLVE_INSIDE = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV };
 
 unsigned int side_git_mode(mode_t mode)
 {
@@ -23,31 +20,6 @@ unsigned int side_git_mode(mode_t mode)
 	if (!S_ISREG(mode))
 		return 0;
 	return mode & 0100 ? 0100755 : 0100644;
-}
-
-/* Opens path below root as O_PATH, in steps where it is longer than a system call takes. */
-static int open_object(int root, const char *path)
-{
-	af_autoclose int held = -1;
-	int dir = root;
-
-	while (strlen(path) >= PATH_MAX) {
-		char part[PATH_MAX];
-		const char *slash = memrchr(path, '/', PATH_MAX - 1);
-		int next;
-
-		if (!slash)
-			return -ENAMETOOLONG;
-		memcpy(part, path, (size_t)(slash - path));
-		part[slash - path] = '\0';
-		next = path_openat2(dir, part, O_PATH | O_DIRECTORY, 0, RESOLVE_INSIDE);
-		if (next < 0)
-			return next;
-		cleanup_close(&held);
-		dir = held = next;
-		path = slash + 1;
-	}
-	return path_openat2(dir, path, O_PATH | O_NOFOLLOW, 0, RESOLVE_INSIDE);
 }
 
 static int read_link(struct diff_side *side, int object)
@@ -73,19 +45,14 @@ static bool has_user_xattrs(int fd)
 
 static int read_regular(struct diff_side *side, int object)
 {
-	char name[64];
-	af_autoclose int fd = -1;
-	int err;
+	af_autoclose int fd = beneath_reopen(object, O_RDONLY);
 
-	/* It is known to be a regular file, so opening it does not block. */
-	snprintf(name, sizeof(name), "/proc/self/fd/%d", object);
-	fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	side->has_xattrs = has_user_xattrs(fd);
-	err = side->st.st_size > DIFF_MAX ? -EFBIG
-					  : io_read_all(fd, DIFF_MAX, &side->data, &side->size);
-	return err;
+	if (side->st.st_size > DIFF_MAX)
+		return -EFBIG;
+	return io_read_all(fd, DIFF_MAX, &side->data, &side->size);
 }
 
 static void name_content(struct diff_side *side)
@@ -102,7 +69,7 @@ static void name_content(struct diff_side *side)
 
 int side_read(struct diff_side *side, int root, const char *path)
 {
-	af_autoclose int object = open_object(root, path);
+	af_autoclose int object = beneath_open(root, path);
 	int err;
 
 	*side = (struct diff_side){0};
@@ -121,7 +88,7 @@ int side_read(struct diff_side *side, int root, const char *path)
 
 mode_t side_type(int root, const char *path)
 {
-	af_autoclose int object = open_object(root, path);
+	af_autoclose int object = beneath_open(root, path);
 	struct stat st;
 
 	return object < 0 || fstat(object, &st) < 0 ? 0 : st.st_mode & S_IFMT;
