@@ -152,12 +152,12 @@ static bool read_name(pid_t pid, unsigned long address, char name[NAME_MAX + 1])
 static bool exists(struct af_fs *fs, struct af_inode *dir, const char *name)
 {
 	struct af_dirfd *dirfd;
-	struct stat st;
+	struct af_found seen;
 	bool found;
 
 	if (dirfd_get(fs, dir, &dirfd) != 0)
 		return false;
-	found = layer_stat(&fs->layer, dirfd->fd, name, &st) == 0;
+	found = overlay_stat(fs, &dirfd->at, name, &seen) == 0;
 	dirfd_put(&fs->dirfds, dirfd);
 	return found;
 }

@@ -5,16 +5,17 @@
 
 #include "cleanup.h"
 
+#include <fcntl.h>
 #include <string.h>
 
 enum { RECHECK_MS = 1000 };
 
-void dirfds_init(struct af_dirfds *dirfds, int root_fd, uint32_t limit)
+void dirfds_init(struct af_dirfds *dirfds, const struct layer_dir *root, uint32_t limit)
 {
 	*dirfds = (struct af_dirfds){.limit = limit};
 	pthread_mutex_init(&dirfds->lock, NULL);
 	TAILQ_INIT(&dirfds->lru);
-	dirfds->root.fd = root_fd;
+	dirfds->root.at = *root;
 	dirfds->root.refs = 1;
 }
 
@@ -22,7 +23,7 @@ static void unref(struct af_dirfd *dirfd)
 {
 	if (--dirfd->refs > 0)
 		return;
-	close(dirfd->fd);
+	layer_dir_close(&dirfd->at);
 	free(dirfd);
 }
 
@@ -93,18 +94,39 @@ static struct af_dirfd *get_cached(struct af_fs *fs, struct af_inode *inode)
 	return dirfd;
 }
 
-/* Makes the freshly opened and checked fd (taken over) the node's cached descriptor. */
-static int insert(struct af_fs *fs, struct af_inode *inode, int fd, uint32_t checked_ms,
-	struct af_dirfd **out)
+void dirfd_set_upper(struct af_dirfds *dirfds, struct af_dirfd *dirfd, int fd)
+{
+	pthread_mutex_lock(&dirfds->lock);
+	if (dirfd->at.upper < 0) {
+		__atomic_store_n(&dirfd->at.upper, fd, __ATOMIC_RELEASE);
+		fd = -1;
+	}
+	pthread_mutex_unlock(&dirfds->lock);
+	if (fd >= 0)
+		close(fd);
+}
+
+void dirfd_note_upper(struct af_dirfds *dirfds, struct af_inode *inode, int fd)
+{
+	pthread_mutex_lock(&dirfds->lock);
+	if (inode->dirfd && inode->dirfd->at.upper < 0)
+		__atomic_store_n(
+			&inode->dirfd->at.upper, fcntl(fd, F_DUPFD_CLOEXEC, 0), __ATOMIC_RELEASE);
+	pthread_mutex_unlock(&dirfds->lock);
+}
+
+/* Makes the freshly opened and checked dir (taken over) the node's cached descriptors. */
+static int insert(struct af_fs *fs, struct af_inode *inode, struct layer_dir *dir,
+	uint32_t checked_ms, struct af_dirfd **out)
 {
 	struct af_dirfds *dirfds = &fs->dirfds;
 	struct af_dirfd *dirfd = calloc(1, sizeof(*dirfd));
 
 	if (!dirfd) {
-		close(fd);
+		layer_dir_close(dir);
 		return -ENOMEM;
 	}
-	*dirfd = (struct af_dirfd){.fd = fd, .refs = 2, .checked_ms = checked_ms, .inode = inode};
+	*dirfd = (struct af_dirfd){.at = *dir, .refs = 2, .checked_ms = checked_ms, .inode = inode};
 	pthread_mutex_lock(&dirfds->lock);
 	if (inode->dirfd)
 		evict(dirfds, inode->dirfd);
@@ -124,22 +146,23 @@ static int open_step(struct af_fs *fs, const struct af_dirfd *parent, const char
 	/* What was checked is the step from parent, so the path is no fresher than parent's. */
 	bool from_root = parent == &fs->dirfds.root;
 	uint32_t checked_ms = from_root ? kcache_now_ms() : parent->checked_ms;
-	int fd = layer_open_dir(&fs->layer, parent->fd, name);
-	struct stat st;
+	struct af_found found;
+	struct layer_dir dir;
+	int err = overlay_open_dir(fs, &parent->at, name, &dir, &found);
 
-	if (fd == -EMFILE || fd == -ENFILE) {
+	if (err == -EMFILE || err == -ENFILE) {
 		dirfds_flush(&fs->dirfds);
-		fd = layer_open_dir(&fs->layer, parent->fd, name);
+		err = overlay_open_dir(fs, &parent->at, name, &dir, &found);
 	}
-	if (fd == -ENOTDIR || fd == -ELOOP || fd == -ENOENT)
+	if (err == -ENOTDIR || err == -ELOOP || err == -ENOENT)
 		return -ESTALE;
-	if (fd < 0)
-		return fd;
-	if (fstat(fd, &st) != 0 || !inode_is(inode, &st)) {
-		close(fd);
+	if (err)
+		return err;
+	if (!inode_is(inode, &found.st)) {
+		layer_dir_close(&dir);
 		return -ESTALE;
 	}
-	return insert(fs, inode, fd, checked_ms, out);
+	return insert(fs, inode, &dir, checked_ms, out);
 }
 
 static struct af_dirfd *lookup_cached(struct af_fs *fs, struct af_inode *inode)
@@ -230,28 +253,42 @@ int dirfd_get(struct af_fs *fs, struct af_inode *inode, struct af_dirfd **out)
 	return err;
 }
 
-int pathfd_get(struct af_fs *fs, struct af_inode *inode, struct af_pathfd *path, struct stat *st)
+/* Of what has no name, or is the root: the descriptor stays the node's. */
+static int pathfd_held(const struct af_fs *fs, const struct af_inode *inode, struct af_pathfd *path)
+{
+	if (inode == fs->table.root)
+		return overlay_stat_root(fs, &path->found);
+	if (fstat(path->fd, &path->found.st) != 0)
+		return -errno;
+	path->found.ino = inode->shown;
+	path->found.upper = fs->upper && (inode->flags & AF_INODE_UPPER);
+	return 0;
+}
+
+int pathfd_get(struct af_fs *fs, struct af_inode *inode, struct af_pathfd *path)
 {
 	struct af_dirfd *dir = NULL;
+	struct layer_dir root;
 	struct af_place place;
 	int err = 0, held;
 
 	inode_place(&fs->table, inode, &place);
-	held = inode == fs->table.root ? fs->layer.root_fd : place.fd;
+	overlay_root(fs, &root);
+	held = inode != fs->table.root ? place.fd : root.upper >= 0 ? root.upper : root.lower;
 	*path = (struct af_pathfd){.fd = held};
 	if (held < 0)
 		err = place.parent ? dirfd_get(fs, place.parent, &dir) : -ESTALE;
 	inode_put(&fs->table, place.parent);
 	if (held >= 0)
-		return fstat(held, st) != 0 ? -errno : 0;
+		return pathfd_held(fs, inode, path);
 	if (err)
 		return err;
-	path->fd = layer_open_path(&fs->layer, dir->fd, place.name);
+	path->fd = overlay_open_path(fs, &dir->at, place.name, &path->found);
 	dirfd_put(&fs->dirfds, dir);
 	if (path->fd < 0)
 		return dirfd_name_error(path->fd);
 	path->owned = true;
-	if (fstat(path->fd, st) != 0 || !inode_is(inode, st)) {
+	if (!inode_is(inode, &path->found.st)) {
 		pathfd_put(path);
 		return -ESTALE;
 	}

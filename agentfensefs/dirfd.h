@@ -10,6 +10,8 @@
 #ifndef AF_DIRFD_H
 #define AF_DIRFD_H
 
+#include "overlay.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <stdbool.h>
@@ -21,7 +23,7 @@ struct af_fs;
 struct af_inode;
 
 struct af_dirfd {
-	int fd;
+	struct layer_dir at;    /* upper becomes one (from -1) at copy-up, under the cache's lock */
 	uint32_t refs;          /* users, and one while it is cached */
 	uint32_t checked_ms;    /* when all of its path was last as we know it */
 	struct af_inode *inode; /* NULL once it is no longer cached */
@@ -36,7 +38,7 @@ struct af_dirfds {
 	struct af_dirfd root; /* never evicted */
 };
 
-void dirfds_init(struct af_dirfds *dirfds, int root_fd, uint32_t limit);
+void dirfds_init(struct af_dirfds *dirfds, const struct layer_dir *root, uint32_t limit);
 void dirfds_fini(struct af_dirfds *dirfds);
 /* Forgets all but those in use; for when descriptors run out. */
 void dirfds_flush(struct af_dirfds *dirfds);
@@ -47,16 +49,21 @@ void dirfds_flush(struct af_dirfds *dirfds);
  */
 int dirfd_get(struct af_fs *fs, struct af_inode *inode, struct af_dirfd **out);
 void dirfd_put(struct af_dirfds *dirfds, struct af_dirfd *dirfd);
+/* The directory has an upper part now: fd is taken over, unless somebody was faster. */
+void dirfd_set_upper(struct af_dirfds *dirfds, struct af_dirfd *dirfd, int fd);
+/* The same for a node whose descriptor may be cached; fd stays the caller's. */
+void dirfd_note_upper(struct af_dirfds *dirfds, struct af_inode *inode, int fd);
 /* Forgets the node's descriptor: the node is going away, or it moved. */
 void dirfd_forget(struct af_dirfds *dirfds, struct af_inode *inode);
 
 /*
- * A descriptor (O_PATH) of any node, and what it is now (*st): what cannot be opened by name alone
- * goes through it. Given back with pathfd_put().
+ * A descriptor (O_PATH) of any node, and what it is now: what cannot be opened by name alone goes
+ * through it. Given back with pathfd_put().
  */
 struct af_pathfd {
 	int fd;
 	bool owned;
+	struct af_found found;
 };
 /*
  * What an error of reaching a node by the name we know means: where that name is gone, or lies where
@@ -66,7 +73,7 @@ static inline int dirfd_name_error(int err)
 {
 	return err == -ENOENT || err == -EACCES ? -ESTALE : err;
 }
-int pathfd_get(struct af_fs *fs, struct af_inode *inode, struct af_pathfd *path, struct stat *st);
+int pathfd_get(struct af_fs *fs, struct af_inode *inode, struct af_pathfd *path);
 void pathfd_put(struct af_pathfd *path);
 
 #endif

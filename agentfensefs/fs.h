@@ -2,11 +2,11 @@
  * What one mount is made of. Everything that a request needs hangs off struct af_fs; there are no
  * globals. A request flows
  *
- *     op_*.c (parse, reply) -> gate.c (may it?) -> layer.c (do it) -> attr.c (what it looks like)
+ *     op_*.c (parse, reply) -> gate.c (may it?) -> overlay.h (do it) -> attr.c (what it looks like)
  *
- * Lock order: fs->rename_lock, then table.lock, then dirfds.lock, then gate.lock; no system call
- * that can block is made under table.lock, dirfds.lock or gate.lock, and no reply or notification
- * under any of them.
+ * Lock order: fs->rename_lock, then a stripe of the upper, its dir_lock, its swap_lock, then
+ * table.lock, then dirfds.lock, then gate.lock; no system call that can block is made under
+ * table.lock, dirfds.lock or gate.lock, and no reply or notification under any of them.
  */
 #ifndef AF_FS_H
 #define AF_FS_H
@@ -21,6 +21,7 @@
 #include "layer.h"
 #include "options.h"
 #include "stale.h"
+#include "upper.h"
 
 #include "fuse.h"
 #include <pthread.h>
@@ -28,7 +29,8 @@
 struct af_fs {
 	const struct fs_options *options;
 	struct fuse_session *session;
-	struct af_layer layer;
+	struct af_layer layer;  /* the source: the lower of two, or the only one */
+	struct af_upper *upper; /* the delta; NULL: writes go to the source */
 	struct af_table table;
 	struct af_dirfds dirfds;
 	struct af_gate gate;

@@ -35,7 +35,8 @@ static uint64_t inode_key(const struct af_inode *inode)
 
 bool inode_is(const struct af_inode *inode, const struct stat *st)
 {
-	return inode->ino == st->st_ino && inode->dev == dev_of(st) &&
+	return __atomic_load_n(&inode->ino, __ATOMIC_RELAXED) == st->st_ino &&
+		__atomic_load_n(&inode->dev, __ATOMIC_RELAXED) == dev_of(st) &&
 		inode->type == (st->st_mode & S_IFMT);
 }
 
@@ -113,7 +114,7 @@ struct af_inode *table_add(struct af_table *table, const struct stat *st, uint8_
 	if (!inode)
 		return NULL;
 	inode->id = table->next_id++;
-	inode->ino = st->st_ino;
+	inode->ino = inode->shown = st->st_ino;
 	inode->dev = dev_of(st);
 	inode->type = st->st_mode & S_IFMT;
 	inode->key_level = S_ISDIR(st->st_mode) ? 0 : key_level;
@@ -268,6 +269,42 @@ struct af_inode *table_find(struct af_table *table, const struct stat *st, uint8
 	return inode;
 }
 
+struct af_inode *inode_known(struct af_table *table, const struct stat *st, enum af_level level)
+{
+	struct af_inode *inode;
+
+	pthread_mutex_lock(&table->lock);
+	inode = table_find(table, st, (uint8_t)level);
+	if (inode)
+		inode->refs++;
+	pthread_mutex_unlock(&table->lock);
+	return inode;
+}
+
+void inode_flag(struct af_table *table, struct af_inode *inode, enum af_inode_flag flag)
+{
+	pthread_mutex_lock(&table->lock);
+	__atomic_store_n(&inode->flags, (uint8_t)(inode->flags | flag), __ATOMIC_RELAXED);
+	pthread_mutex_unlock(&table->lock);
+}
+
+void inode_rekey(struct af_table *table, struct af_inode *inode, const struct stat *st)
+{
+	bool hashed;
+
+	pthread_mutex_lock(&table->lock);
+	hashed = !(inode->flags & AF_INODE_UNHASHED);
+	if (hashed)
+		unlink_key(table, inode);
+	__atomic_store_n(&inode->dev, dev_of(st), __ATOMIC_RELAXED);
+	__atomic_store_n(&inode->ino, st->st_ino, __ATOMIC_RELAXED);
+	if (hashed) {
+		inode->flags &= (uint8_t)~AF_INODE_UNHASHED;
+		link_key(table, inode);
+	}
+	pthread_mutex_unlock(&table->lock);
+}
+
 struct af_inode *inode_nameless(
 	struct af_table *table, const struct stat *st, enum af_level level, int path_fd)
 {
@@ -288,12 +325,12 @@ struct af_inode *inode_nameless(
 uint64_t inode_sibling(struct af_table *table, const struct af_inode *inode)
 {
 	const struct af_inode *other = NULL;
-	uint64_t key = key_of(inode->ino, inode->dev, inode->type, AF_READ);
-	uint64_t id;
+	uint64_t key, id;
 
 	if (inode->key_level != AF_WRITE)
 		return 0;
 	pthread_mutex_lock(&table->lock);
+	key = key_of(inode->ino, inode->dev, inode->type, AF_READ);
 	other = table->by_key[bucket(table, key)];
 	while (other &&
 		!(other->key_level == AF_READ && other->ino == inode->ino &&

@@ -33,15 +33,20 @@ enum af_inode_flag {
 	AF_INODE_COVERED = 1,  /* a directory on which something else is mounted: shown empty */
 	AF_INODE_UNHASHED = 2, /* no longer found by identity (its level or its inode changed) */
 	AF_INODE_LINKED = 4,   /* fd is of a file that had other names, which may be found again */
+	AF_INODE_UPPER =
+		8, /* the delta's, so not to be copied up; a directory only without a name */
 };
 
 struct af_inode {
 	/* constant */
 	uint64_t id;
-	uint64_t ino;
-	uint32_t dev;
+	uint64_t shown;    /* its st_ino in the mount */
 	uint16_t type;     /* S_IFMT bits */
 	uint8_t key_level; /* the level that is part of its identity; 0 for a directory */
+
+	/* its identity; changes once, at copy-up (inode_rekey), under the table's lock */
+	uint32_t dev;
+	uint64_t ino;
 
 	/* protected by the table's lock */
 	uint8_t flags; /* enum af_inode_flag */
@@ -97,6 +102,10 @@ void inode_forget(struct af_table *table, uint64_t id, uint64_t nlookup);
 uint64_t table_renames(struct af_table *table);
 struct af_inode *inode_lookup(struct af_table *table, struct af_inode *parent, const char *name,
 	const struct stat *st, enum af_level level, bool covered, uint64_t since, bool *moved);
+/* As inode_lookup() where st_ino is to be shown as another number than that of the identity. */
+struct af_inode *inode_lookup_as(struct af_table *table, struct af_inode *parent, const char *name,
+	const struct stat *st, uint64_t shown, enum af_level level, bool covered, uint64_t since,
+	bool *moved);
 /* The same for a file without a name, known by a descriptor that the node takes over. */
 struct af_inode *inode_nameless(
 	struct af_table *table, const struct stat *st, enum af_level level, int path_fd);
@@ -126,6 +135,12 @@ void inode_unname(struct af_table *table, struct af_inode *inode, const struct a
 /* Gives it another name, if it still had (old_parent, old_name). */
 int inode_rename(struct af_table *table, struct af_inode *inode, const struct af_inode *old_parent,
 	const char *old_name, struct af_inode *parent, const char *name);
+
+/* The node with this identity at this level (of a directory: any), with a reference, or NULL. */
+struct af_inode *inode_known(struct af_table *table, const struct stat *st, enum af_level level);
+void inode_flag(struct af_table *table, struct af_inode *inode, enum af_inode_flag flag);
+/* The same file is another inode from now on: it was copied up. */
+void inode_rekey(struct af_table *table, struct af_inode *inode, const struct stat *st);
 
 /* Whether the node's identity is st's. */
 bool inode_is(const struct af_inode *inode, const struct stat *st);

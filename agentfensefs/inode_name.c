@@ -72,6 +72,13 @@ static int name_found(struct af_table *table, struct af_inode *inode, struct af_
 struct af_inode *inode_lookup(struct af_table *table, struct af_inode *parent, const char *name,
 	const struct stat *st, enum af_level level, bool covered, uint64_t since, bool *moved)
 {
+	return inode_lookup_as(table, parent, name, st, st->st_ino, level, covered, since, moved);
+}
+
+struct af_inode *inode_lookup_as(struct af_table *table, struct af_inode *parent, const char *name,
+	const struct stat *st, uint64_t shown, enum af_level level, bool covered, uint64_t since,
+	bool *moved)
+{
 	struct af_inode *inode, *old_parent = NULL, *dead = NULL;
 	bool had_name;
 	int err = -ENOMEM;
@@ -79,8 +86,11 @@ struct af_inode *inode_lookup(struct af_table *table, struct af_inode *parent, c
 	*moved = false;
 	pthread_mutex_lock(&table->lock);
 	inode = table_find(table, st, (uint8_t)level);
-	if (!inode)
+	if (!inode) {
 		inode = table_add(table, st, (uint8_t)level);
+		if (inode)
+			inode->shown = shown;
+	}
 	if (inode) {
 		had_name = inode->name != NULL;
 		err = name_found(table, inode, parent, name, since, &old_parent);

@@ -25,7 +25,7 @@ static int open_one(
 	return fd < 0 ? -errno : fd;
 }
 
-int layer_open(struct af_layer *layer, const char *path)
+int layer_open(struct af_layer *layer, const char *path, bool read_only)
 {
 	struct mount_attr nodev = {.attr_set = MOUNT_ATTR_NODEV};
 	af_autoclose int plain = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -35,6 +35,10 @@ int layer_open(struct af_layer *layer, const char *path)
 		return -errno;
 	clone = (int)syscall(
 		SYS_open_tree, plain, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+	if (read_only) {
+		nodev.attr_set |= MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOATIME;
+		nodev.attr_clr = MOUNT_ATTR__ATIME;
+	}
 	/* So a device that takes a file's place is not even opened. */
 	if (clone >= 0)
 		syscall(SYS_mount_setattr, clone, "", AT_EMPTY_PATH, &nodev, sizeof(nodev));

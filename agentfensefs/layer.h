@@ -1,5 +1,6 @@
 /*
- * The source as a layer of files: every *at() call on it, and nothing about levels.
+ * One directory tree as a layer of files (the source, or a delta's upper): every *at() call on it, and
+ * nothing about levels.
  *
  * Names are single components and directories are held descriptors (O_PATH), so no path is resolved
  * twice, no symlink is followed and nothing leaves the source. Filesystems mounted inside the source
@@ -23,8 +24,16 @@ struct af_layer {
 	struct stat root;
 };
 
-/* Opens the directory at path (which may be /proc/self/fd/N) as a layer. */
-int layer_open(struct af_layer *layer, const char *path);
+/* A directory of the mount: its descriptors in both layers, each -1 where that has none. */
+struct layer_dir {
+	int lower, upper;
+};
+
+/*
+ * Opens the directory at path (which may be /proc/self/fd/N) as a layer. With read_only, a clone of
+ * our own cannot be written to at all, nor are its access times.
+ */
+int layer_open(struct af_layer *layer, const char *path, bool read_only);
 void layer_close(struct af_layer *layer);
 
 int layer_stat(const struct af_layer *layer, int dirfd, const char *name, struct stat *st);

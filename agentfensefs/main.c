@@ -14,7 +14,11 @@
  *     tree.c         whether a whole directory may move
  *     inode.c inode_name.c inode_path.c   nodes that the kernel knows, and their names
  *     dirfd.c        from a node to a descriptor
- *     layer.c        every *at() call on the source
+ *     overlay.c merge.c   what is seen of two layers: a name, a directory
+ *     copyup.c copyup_dir.c copyup_tree.c links.c   from the source to the delta, before a change
+ *     change.c change_rename.c whiteout.c   names made, moved and taken away
+ *     upper.c upper_quota.c   the delta: its log, its lock, its space
+ *     layer.c        every *at() call on one directory tree
  *     attr.c cred.c  what files look like; acting as the caller
  *     kcache.c stale.c   what the kernel may remember, and must forget
  *     audit.c audit_infer.c counters.c   what is told to whom
@@ -165,20 +169,25 @@ static void init_rename_lock(pthread_rwlock_t *lock)
 	pthread_rwlockattr_destroy(&attr);
 }
 
-static int fs_init(struct af_fs *fs, const struct fs_options *options)
+static int fs_init(struct af_fs *fs, const struct fs_options *options, const char *policy_text)
 {
+	struct layer_dir root;
 	int err;
 
 	*fs = (struct af_fs){
 		.options = options, .event_fd = -1, .parent_fd = -1, .stale = {.event_fd = -1}};
 	fs->layer.root_fd = -1;
 	init_rename_lock(&fs->rename_lock);
-	err = layer_open(&fs->layer, options->source);
+	err = layer_open(&fs->layer, options->source, options->delta != NULL);
 	if (err) {
 		log_error("source: %s: %s", options->source, strerror(-err));
 		return err;
 	}
-	dirfds_init(&fs->dirfds, fs->layer.root_fd, raise_descriptors());
+	err = upper_open(fs, options, policy_text);
+	if (err)
+		return err;
+	overlay_root(fs, &root);
+	dirfds_init(&fs->dirfds, &root, raise_descriptors());
 	owners_init(&fs->owners);
 	fs->owners.lend = options->lend;
 	fs->owners.lend_uid = options->lend_uid;
@@ -203,6 +212,7 @@ static void fs_fini(struct af_fs *fs)
 		table_fini(&fs->table);
 	if (fs->dirfds.limit)
 		dirfds_fini(&fs->dirfds);
+	upper_close(fs->upper);
 	layer_close(&fs->layer);
 	if (fs->gate.policy)
 		gate_fini(&fs->gate);
@@ -213,12 +223,14 @@ static void fs_fini(struct af_fs *fs)
 	pthread_rwlock_destroy(&fs->rename_lock);
 }
 
-static struct af_policy *load_policy(const struct fs_options *options)
+/* The compiled policy and, as a delta's log is to tell of it, its text (newly allocated). */
+static struct af_policy *load_policy(const struct fs_options *options, char **text)
 {
 	struct af_rules *rules = options_load_rules(options, false);
 	struct af_policy *policy = NULL;
 
-	if (rules && policy_compile(rules, &policy) != 0)
+	*text = rules ? options_rules_text(rules) : NULL;
+	if (!*text || policy_compile(rules, &policy) != 0)
 		policy = NULL;
 	rules_free(rules);
 	return policy;
@@ -290,13 +302,14 @@ static int mount_and_serve(struct af_fs *fs, struct fs_options *options)
 
 static int run_mount(struct fs_options *options)
 {
-	struct af_policy *policy = load_policy(options);
+	af_autofree char *policy_text = NULL;
+	struct af_policy *policy = load_policy(options, &policy_text);
 	struct af_fs fs;
 	int err;
 
 	if (!policy)
 		return EXIT_FAILURE;
-	err = fs_init(&fs, options);
+	err = fs_init(&fs, options, policy_text);
 	gate_init(&fs.gate, policy);
 	if (!err)
 		err = mount_and_serve(&fs, options);

@@ -32,20 +32,26 @@ bool op_again(struct op_ctx *op, int err);
 
 /*
  * The reply that names a node: makes or finds the node of `name` in dir and counts one lookup (to be
- * taken back with op_unlook() if the reply does not arrive). st is as the source says; since is
+ * taken back with op_unlook() if the reply does not arrive). found is what is there; since is
  * inode_lookup()'s.
  */
 int op_entry(struct op_ctx *op, struct af_inode *dir, const struct af_dirfd *dirfd,
-	const char *name, const struct stat *st, const struct af_step *step, uint64_t since,
+	const char *name, const struct af_found *found, const struct af_step *step, uint64_t since,
 	struct fuse_entry_param *entry);
+/*
+ * From op_stat_name() to op_entry() with what it found no file may be copied up, or one file would
+ * become two nodes.
+ */
+void op_hold_still(struct af_fs *fs);
+void op_let_go(struct af_fs *fs);
 void op_unlook(struct op_ctx *op, const struct fuse_entry_param *entry);
 /* The attribute timeout of a node with these attributes and verdict. */
 double op_attr_timeout(
 	const struct af_fs *fs, const struct af_verdict *verdict, const struct stat *st);
 
 /* Stat of `name` in an open directory; of a covered one, something made up (attr_is_covered). */
-int op_stat_name(
-	const struct af_fs *fs, const struct af_dirfd *dirfd, const char *name, struct stat *st);
+int op_stat_name(const struct af_fs *fs, const struct af_dirfd *dirfd, const char *name,
+	struct af_found *found);
 /* Whether nothing of this name can be visible, whatever it is. */
 bool op_hides(const struct af_step *step);
 
@@ -80,8 +86,16 @@ struct op_held {
 	mode_t type;
 	bool linked;            /* has other names */
 	struct af_inode *inode; /* a reference, or NULL */
+	bool upper;             /* fd is of the delta's */
+	bool pinned;
 };
 int op_hold_target(struct af_fs *fs, struct af_inode *dir, const struct af_dirfd *dirfd,
+	const char *name, struct op_held *held);
+/*
+ * Looks once more, and pins it: until op_held_end() it is not copied up, so what fd is of is what
+ * loses the name. Nothing else that is to be copied up may be waited for meanwhile.
+ */
+int op_hold_pinned(struct af_fs *fs, struct af_inode *dir, const struct af_dirfd *dirfd,
 	const char *name, struct op_held *held);
 /* It has lost the name now. */
 void op_held_gone(struct af_fs *fs, struct af_inode *dir, const char *name, struct op_held *held);

@@ -4,17 +4,19 @@
 #include "op.h"
 
 #include "cleanup.h"
+#include "copyup.h"
 #include "cred.h"
 
 #include <fcntl.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-static int fd_show(
-	const struct af_fs *fs, const struct af_verdict *verdict, int fd, struct stat *st)
+static int fd_show(const struct af_fs *fs, const struct af_inode *inode,
+	const struct af_verdict *verdict, int fd, struct stat *st)
 {
 	if (fstat(fd, st) != 0)
 		return -errno;
+	st->st_ino = inode->shown;
 	attr_show(&fs->owners, verdict, fd, "", st);
 	return 0;
 }
@@ -24,16 +26,21 @@ static int name_show(struct af_fs *fs, struct af_inode *inode, const struct af_p
 	const struct af_verdict *verdict, struct stat *st)
 {
 	struct af_dirfd *dirfd;
+	struct af_found found;
 	int err = dirfd_get(fs, place->parent, &dirfd);
 
 	if (err)
 		return err;
-	err = op_stat_name(fs, dirfd, place->name, st);
+	op_hold_still(fs);
+	err = op_stat_name(fs, dirfd, place->name, &found);
 	err = dirfd_name_error(err);
-	if (!err && !inode_is(inode, st))
+	if (!err && !inode_is(inode, &found.st))
 		err = -ESTALE;
+	op_let_go(fs);
+	*st = found.st;
+	st->st_ino = inode->shown;
 	if (!err && !attr_is_covered(st))
-		attr_show(&fs->owners, verdict, dirfd->fd, place->name, st);
+		attr_show(&fs->owners, verdict, overlay_seen(&dirfd->at, &found), place->name, st);
 	dirfd_put(&fs->dirfds, dirfd);
 	return err;
 }
@@ -43,12 +50,18 @@ static int node_show(
 	struct af_fs *fs, struct af_inode *inode, const struct af_verdict *verdict, struct stat *st)
 {
 	struct af_place place;
+	struct af_found root;
+	struct layer_dir at;
 	int fd, err;
 
 	inode_place(&fs->table, inode, &place);
-	fd = inode == fs->table.root ? fs->layer.root_fd : place.fd;
-	if (fd >= 0)
-		err = fd_show(fs, verdict, fd, st);
+	overlay_root(fs, &at);
+	if (inode == fs->table.root) {
+		err = overlay_stat_root(fs, &root);
+		*st = root.st;
+		attr_show(&fs->owners, verdict, overlay_seen(&at, &root), "", st);
+	} else if (place.fd >= 0)
+		err = fd_show(fs, inode, verdict, place.fd, st);
 	else if (place.parent)
 		err = name_show(fs, inode, &place, verdict, st);
 	else
@@ -60,7 +73,7 @@ static int node_show(
 	fd = op_handle_fd(fs, inode);
 	if (fd < 0)
 		return -ESTALE;
-	err = fd_show(fs, verdict, fd, st);
+	err = fd_show(fs, inode, verdict, fd, st);
 	close(fd);
 	return err;
 }
@@ -98,7 +111,7 @@ static int getattr(struct op_ctx *op, const struct fuse_file_info *fi, struct af
 		audit_infer(
 			op->fs, op->req, &op->view, op->inode, verdict, kcache_is_fresh(op->inode));
 	if (fi && S_ISREG(op->inode->type))
-		return fd_show(op->fs, verdict, file_of(fi)->fd, st);
+		return fd_show(op->fs, op->inode, verdict, file_of(fi)->fd, st);
 	return node_show(op->fs, op->inode, verdict, st);
 }
 
@@ -145,9 +158,19 @@ static int set_times(int fd, const struct stat *attr, int to_set)
 	return utimensat(fd, "", times, AT_EMPTY_PATH) != 0 ? -errno : 0;
 }
 
-static int set_size(int fd, const struct stat *attr, const struct fuse_file_info *fi)
+static int set_size(
+	const struct af_fs *fs, int fd, const struct stat *attr, const struct fuse_file_info *fi)
 {
-	return layer_truncate(fi ? file_of(fi)->fd : fd, attr->st_size);
+	struct stat before;
+	int err;
+
+	if (fi)
+		fd = file_of(fi)->fd;
+	if (upper_has_quota(fs->upper) && fstat(fd, &before) != 0)
+		return -errno;
+	err = layer_truncate(fd, attr->st_size);
+	upper_charge_growth(fs->upper, &before, fd);
+	return err;
 }
 
 /* Everything of to_set on the node of the O_PATH descriptor fd, in the order of passthrough_ll. */
@@ -161,7 +184,7 @@ static int apply(const struct af_fs *fs, int fd, const struct stat *attr, int to
 	if (!err && (to_set & (FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID)))
 		err = set_owner(fs, fd, attr, to_set);
 	if (!err && (to_set & FUSE_SET_ATTR_SIZE))
-		err = set_size(fd, attr, fi);
+		err = set_size(fs, fd, attr, fi);
 	if (!err &&
 		(to_set &
 			(FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_ATIME_NOW |
@@ -187,7 +210,6 @@ static int setattr(struct op_ctx *op, const struct stat *attr, int to_set,
 	bool by_handle = fi && (to_set & FUSE_SET_ATTR_SIZE) && file_of(fi)->writable &&
 		!(to_set & (FUSE_SET_ATTR_MODE | FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID));
 	struct af_pathfd path;
-	struct stat found;
 	int err;
 
 	if (by_handle)
@@ -204,17 +226,19 @@ static int setattr(struct op_ctx *op, const struct stat *attr, int to_set,
 	if (by_handle) {
 		path = (struct af_pathfd){.fd = file_of(fi)->fd};
 	} else {
-		err = pathfd_get(op->fs, op->inode, &path, &found);
+		bool empties = (to_set & FUSE_SET_ATTR_SIZE) && attr->st_size == 0;
+
+		err = copyup_pathfd(op->fs, op->inode, empties ? COPYUP_EMPTY : COPYUP_DATA, &path);
 		if (err)
 			return err == -EXDEV ? -EACCES : err;
 	}
 	err = apply(op->fs, path.fd, attr, to_set, fi);
 	if (to_set & FUSE_SET_ATTR_SIZE)
 		stale_written(op->fs, op->inode);
-	if (!err && fstat(path.fd, st) != 0)
-		err = -errno;
 	if (!err)
-		attr_show(&op->fs->owners, verdict, path.fd, "", st);
+		err = fd_show(op->fs, op->inode, verdict, path.fd, st);
+	if (S_ISDIR(op->inode->type) && op->fs->upper)
+		st->st_nlink = path.found.st.st_nlink;
 	pathfd_put(&path);
 	return err;
 }
@@ -242,13 +266,12 @@ static int read_link(struct op_ctx *op, char *target, size_t size)
 {
 	struct gate_op what = {op->req, "readlink"};
 	struct af_pathfd path;
-	struct stat st;
 	ssize_t len;
 	int err = gate_need(op->fs, &op->view, what, op->inode, AF_VIEW, NULL);
 
 	if (err)
 		return err;
-	err = pathfd_get(op->fs, op->inode, &path, &st);
+	err = pathfd_get(op->fs, op->inode, &path);
 	if (err)
 		return err;
 	len = readlinkat(path.fd, "", target, size - 1);
@@ -283,7 +306,7 @@ void op_statfs(fuse_req_t req, fuse_ino_t ino)
 
 	(void)ino;
 	counters_add(&fs->counters, AF_COUNT_OTHER);
-	if (fstatvfs(fs->layer.root_fd, &st) != 0)
+	if (upper_statfs(fs, &st) != 0)
 		fuse_reply_err(req, errno);
 	else
 		fuse_reply_statfs(req, &st);

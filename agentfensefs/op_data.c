@@ -63,10 +63,25 @@ void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct f
 		fuse_reply_buf(req, data, (size_t)got);
 }
 
+/* ENOSPC where a write (at the end: offset -1) would go beyond the quota; *before for afterwards. */
+static int may_grow(
+	fuse_req_t req, const struct af_file *file, off_t offset, size_t size, struct stat *before)
+{
+	struct af_upper *upper = fs_of(req)->upper;
+	struct stat st;
+
+	if (!upper_has_quota(upper))
+		return 0;
+	if (offset < 0)
+		offset = fstat(file->fd, &st) == 0 ? st.st_size : 0;
+	return -upper_may_grow(upper, file->fd, offset + (off_t)size, before);
+}
+
 void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off_t offset,
 	struct fuse_file_info *fi)
 {
 	const struct af_file *file = begin(req, fi, AF_COUNT_WRITE);
+	struct stat before;
 	struct iovec iov = {.iov_base = (char *)(uintptr_t)data, .iov_len = size};
 	/* The source's true end, whoever else appends to it. fi->flags is as of this write. */
 	int append = (fi->flags & O_APPEND) ? RWF_APPEND : 0;
@@ -76,8 +91,14 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off
 	(void)ino;
 	if (append && fi->writepage)
 		append = 0; /* pages of a mapping have their place */
+	err = may_grow(req, file, append ? -1 : offset, size, &before);
+	if (err) {
+		fuse_reply_err(req, err);
+		return;
+	}
 	put = pwritev2(file->fd, &iov, 1, offset, append);
 	err = put < 0 ? errno : 0;
+	upper_charge_growth(fs_of(req)->upper, &before, file->fd);
 	stale_written(fs_of(req), file->inode);
 	if (err)
 		fuse_reply_err(req, err);
@@ -101,7 +122,9 @@ void op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 void op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)
 {
 	const struct af_file *file = begin(req, fi, AF_COUNT_OTHER);
-	int failed = datasync ? fdatasync(file->fd) : fsync(file->fd);
+	const struct af_upper *upper = fs_of(req)->upper;
+	bool sync = !upper || upper->sync; /* volatile: nobody will look after a crash */
+	int failed = !sync ? 0 : datasync ? fdatasync(file->fd) : fsync(file->fd);
 
 	(void)ino;
 	fuse_reply_err(req, failed ? errno : 0);
@@ -111,7 +134,16 @@ void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset, off_t 
 	struct fuse_file_info *fi)
 {
 	const struct af_file *file = begin(req, fi, AF_COUNT_OTHER);
-	int err = fallocate(file->fd, mode, offset, length) != 0 ? errno : 0;
+	struct stat before;
+	bool frees = mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_COLLAPSE_RANGE);
+	int err = may_grow(req, file, offset, frees ? 0 : (size_t)length, &before);
+
+	if (err) {
+		fuse_reply_err(req, err);
+		return;
+	}
+	err = fallocate(file->fd, mode, offset, length) != 0 ? errno : 0;
+	upper_charge_growth(fs_of(req)->upper, &before, file->fd);
 
 	(void)ino;
 	stale_written(fs_of(req), file->inode);
@@ -137,9 +169,17 @@ void op_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
 	const struct af_file *from = begin(req, fi_in, AF_COUNT_OTHER);
 	const struct af_file *to = begin(req, fi_out, AF_COUNT_WRITE);
 	size_t part = len < MAX_COPY ? len : MAX_COPY;
-	ssize_t copied =
-		copy_file_range(from->fd, &off_in, to->fd, &off_out, part, (unsigned)flags);
-	int err = copied < 0 ? errno : 0;
+	struct stat before;
+	int err = may_grow(req, to, off_out, part, &before);
+	ssize_t copied;
+
+	if (err) {
+		fuse_reply_err(req, err);
+		return;
+	}
+	copied = copy_file_range(from->fd, &off_in, to->fd, &off_out, part, (unsigned)flags);
+	err = copied < 0 ? errno : 0;
+	upper_charge_growth(fs_of(req)->upper, &before, to->fd);
 
 	(void)ino_in;
 	(void)ino_out;

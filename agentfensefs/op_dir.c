@@ -7,6 +7,7 @@
 #include "op.h"
 
 #include "cleanup.h"
+#include "merge.h"
 
 #include <dirent.h>
 #include <string.h>
@@ -66,87 +67,74 @@ static int add_entry(struct af_listing *listing, uint64_t ino, uint8_t type, con
 static uint64_t parent_ino(struct af_fs *fs, struct af_inode *inode)
 {
 	struct af_place place;
-	uint64_t ino = inode->ino;
+	uint64_t ino = inode->shown;
 
 	inode_place(&fs->table, inode, &place);
 	if (place.parent)
-		ino = place.parent->ino;
+		ino = place.parent->shown;
 	inode_put(&fs->table, place.parent);
 	return ino;
 }
 
 static int add_dots(struct op_ctx *op, struct af_listing *listing)
 {
-	int err = add_entry(listing, op->inode->ino, DT_DIR, ".");
+	int err = add_entry(listing, op->inode->shown, DT_DIR, ".");
 
 	return err ? err : add_entry(listing, parent_ino(op->fs, op->inode), DT_DIR, "..");
 }
 
-/* Adds what the source says, if it is visible. */
+/* Adds what the layers say, if it is visible. */
 static int add_visible(struct op_ctx *op, struct af_listing *listing, const struct af_dirfd *dirfd,
-	const struct dirent *entry)
+	const struct merge_entry *entry)
 {
 	const struct af_verdict *verdict;
-	uint8_t type = entry->d_type;
+	uint8_t type = entry->type;
+	struct af_found found;
 	struct af_step step;
-	struct stat st;
-	int err = gate_step(op->fs, &op->view, op->inode, entry->d_name, &step);
+	int err = gate_step(op->fs, &op->view, op->inode, entry->name, &step);
 
 	if (err || op_hides(&step))
 		return err;
 	if (type == DT_UNKNOWN) {
-		if (op_stat_name(op->fs, dirfd, entry->d_name, &st) != 0)
+		if (op_stat_name(op->fs, dirfd, entry->name, &found) != 0)
 			return 0; /* gone meanwhile */
-		type = IFTODT(st.st_mode);
+		type = IFTODT(found.st.st_mode);
 	}
 	verdict = type == DT_DIR ? &step.dir : &step.file;
 	if (!gate_visible(verdict))
 		return 0;
-	return add_entry(listing, entry->d_ino, type, entry->d_name);
+	return add_entry(listing, entry->ino, type, entry->name);
 }
 
-/* The directory's stream; NULL with errno. */
-static DIR *open_stream(struct af_fs *fs, const struct af_dirfd *dirfd)
+static int read_layers(struct op_ctx *op, struct af_listing *listing, const struct af_dirfd *dirfd)
 {
-	af_autoclose int fd = layer_open_list(dirfd->fd);
-	DIR *stream;
+	struct merge_entry entry;
+	struct af_merge merge;
+	int got = merge_open(&merge, op->fs, &dirfd->at);
 
-	if (fd == -EMFILE || fd == -ENFILE) {
-		dirfds_flush(&fs->dirfds);
-		fd = layer_open_list(dirfd->fd);
+	if (got == -EMFILE || got == -ENFILE) {
+		dirfds_flush(&op->fs->dirfds);
+		got = merge_open(&merge, op->fs, &dirfd->at);
 	}
-	if (fd < 0) {
-		errno = -fd;
-		return NULL;
+	if (got)
+		return got;
+	while ((got = merge_next(&merge, &entry)) > 0) {
+		got = add_visible(op, listing, dirfd, &entry);
+		if (got)
+			break;
 	}
-	stream = fdopendir(fd);
-	if (stream)
-		af_steal_fd(&fd);
-	return stream;
-}
-
-static int read_stream(
-	struct op_ctx *op, struct af_listing *listing, const struct af_dirfd *dirfd, DIR *stream)
-{
-	const struct dirent *entry;
-	int err = 0;
-
-	while (!err && (errno = 0, entry = readdir(stream)))
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-			err = add_visible(op, listing, dirfd, entry);
-	return err ? err : -errno;
+	merge_close(&merge);
+	return got;
 }
 
 static int read_source(struct op_ctx *op, struct af_listing *listing)
 {
-	af_autoclosedir DIR *stream = NULL;
 	struct af_dirfd *dirfd;
 	int err = dirfd_get(op->fs, op->inode, &dirfd);
 
 	if (err)
 		return err == -EXDEV || err == -ENOENT ? 0 : err; /* covered or removed: empty */
-	stream = open_stream(op->fs, dirfd);
-	err = stream ? read_stream(op, listing, dirfd, stream) : -errno;
+	err = read_layers(op, listing, dirfd);
 	dirfd_put(&op->fs->dirfds, dirfd);
 	return err;
 }
@@ -248,17 +236,21 @@ static int look_up(struct op_ctx *op, const struct af_dirfd *dirfd, const char *
 {
 	const struct af_verdict *verdict;
 	struct af_step step;
-	struct stat st;
+	struct af_found found;
 	int err = gate_step(op->fs, &op->view, op->inode, name, &step);
 
-	if (!err)
-		err = op_stat_name(op->fs, dirfd, name, &st);
 	if (err)
 		return err;
-	verdict = S_ISDIR(st.st_mode) ? &step.dir : &step.file;
-	if (!gate_visible(verdict))
-		return -ENOENT;
-	return op_entry(op, op->inode, dirfd, name, &st, &step, AF_RENAMES_ANY, param);
+	op_hold_still(op->fs);
+	err = op_stat_name(op->fs, dirfd, name, &found);
+	if (!err) {
+		verdict = S_ISDIR(found.st.st_mode) ? &step.dir : &step.file;
+		err = gate_visible(verdict) ? 0 : -ENOENT;
+	}
+	if (!err)
+		err = op_entry(op, op->inode, dirfd, name, &found, &step, AF_RENAMES_ANY, param);
+	op_let_go(op->fs);
+	return err;
 }
 
 /* Makes room for one node more. */
@@ -376,9 +368,9 @@ void op_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_
 	if (!err)
 		err = dirfd_get(op.fs, op.inode, &dirfd);
 	if (!err) {
-		fd = layer_open_list(dirfd->fd);
+		fd = layer_open_list(dirfd->at.upper >= 0 ? dirfd->at.upper : dirfd->at.lower);
 		err = fd < 0 ? fd : 0;
-		if (!err && fsync(fd) != 0)
+		if (!err && (!op.fs->upper || op.fs->upper->sync) && fsync(fd) != 0)
 			err = -errno;
 		dirfd_put(&op.fs->dirfds, dirfd);
 	}

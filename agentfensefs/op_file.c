@@ -3,7 +3,9 @@
  */
 #include "op.h"
 
+#include "change.h"
 #include "cleanup.h"
+#include "copyup.h"
 #include "cred.h"
 
 #include <fcntl.h>
@@ -24,9 +26,15 @@ static bool wants_write(int flags)
 	return (flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC);
 }
 
-/* Makes the handle of an open file (fd is taken over) and tells the kernel how to treat it. */
-static int handle_new(struct af_fs *fs, struct af_inode *inode, int fd, struct fuse_file_info *fi)
+/*
+ * Makes the handle of an open file (fd is taken over; st is its) and tells the kernel how to treat it.
+ * -ESTALE: the node was copied up meanwhile, and fd is still the source's.
+ */
+static int handle_new(struct af_fs *fs, struct af_inode *inode, int fd, const struct stat *st,
+	struct fuse_file_info *fi)
 {
+	bool stale;
+
 	struct af_file *file = calloc(1, sizeof(*file));
 
 	if (!file) {
@@ -36,9 +44,17 @@ static int handle_new(struct af_fs *fs, struct af_inode *inode, int fd, struct f
 	*file = (struct af_file){
 		.inode = inode, .fd = fd, .writable = (fi->flags & O_ACCMODE) != O_RDONLY};
 	pthread_mutex_lock(&fs->table.lock);
-	inode->refs++;
-	LIST_INSERT_HEAD(&inode->files, file, link);
+	stale = !inode_is(inode, st);
+	if (!stale) {
+		inode->refs++;
+		LIST_INSERT_HEAD(&inode->files, file, link);
+	}
 	pthread_mutex_unlock(&fs->table.lock);
+	if (stale) {
+		close(fd);
+		free(file);
+		return -ESTALE;
+	}
 	fi->fh = (uintptr_t)file;
 	fi->keep_cache = fs->options->cache == FS_CACHE_ALWAYS;
 	/* The kernel would put appended bytes where it thinks the end is; see also op_write(). */
@@ -50,9 +66,14 @@ static int handle_new(struct af_fs *fs, struct af_inode *inode, int fd, struct f
 
 static void handle_free(struct af_fs *fs, struct af_file *file)
 {
+	bool last;
+
 	pthread_mutex_lock(&fs->table.lock);
 	LIST_REMOVE(file, link);
+	last = LIST_EMPTY(&file->inode->files);
 	pthread_mutex_unlock(&fs->table.lock);
+	if (last)
+		upper_give_back(fs->upper, file->fd);
 	close(file->fd);
 	inode_put(&fs->table, file->inode);
 	free(file);
@@ -87,17 +108,17 @@ void op_files_fini(struct af_fs *fs)
 }
 
 /* The regular file of the node, opened; -ESTALE where another has taken its place. */
-static int open_backing(struct af_fs *fs, struct af_inode *inode, int flags)
+static int open_backing(struct af_fs *fs, struct af_inode *inode, int flags, struct stat *st)
 {
 	struct af_dirfd *dirfd;
+	struct af_found found;
 	struct af_place place;
-	struct stat st;
 	int fd, err;
 
 	inode_place(&fs->table, inode, &place);
 	if (place.fd >= 0) {
 		inode_put(&fs->table, place.parent);
-		return layer_reopen(place.fd, flags, &st);
+		return layer_reopen(place.fd, flags, st);
 	}
 	if (!place.parent)
 		return -ESTALE;
@@ -105,12 +126,14 @@ static int open_backing(struct af_fs *fs, struct af_inode *inode, int flags)
 	inode_put(&fs->table, place.parent);
 	if (err)
 		return err;
-	fd = layer_open_file(&fs->layer, dirfd->fd, place.name, flags, &st);
+	fd = overlay_open_file(fs, &dirfd->at, place.name, flags, &found);
 	/* Refused is the file, unless even its attributes are out of reach. */
-	if (fd == -ENOENT || (fd == -EACCES && layer_stat(&fs->layer, dirfd->fd, place.name, &st)))
+	if (fd == -ENOENT ||
+		(fd == -EACCES && overlay_stat(fs, &dirfd->at, place.name, &found) != 0))
 		fd = -ESTALE;
 	dirfd_put(&fs->dirfds, dirfd);
-	if (fd >= 0 && !inode_is(inode, &st)) {
+	*st = found.st;
+	if (fd >= 0 && !inode_is(inode, st)) {
 		close(fd);
 		return -ESTALE;
 	}
@@ -124,19 +147,36 @@ static int open_backing(struct af_fs *fs, struct af_inode *inode, int flags)
 	return fd;
 }
 
+/* Opens the file and makes its handle; what may be written is the delta's first. */
+static int open_handle(struct af_fs *fs, struct af_inode *inode, struct fuse_file_info *fi)
+{
+	struct stat st;
+	int fd, err = 0;
+
+	if (fs->upper && wants_write(fi->flags)) {
+		pthread_rwlock_rdlock(&fs->rename_lock);
+		err = copyup_node(fs, inode, fi->flags & O_TRUNC ? COPYUP_EMPTY : COPYUP_DATA);
+		pthread_rwlock_unlock(&fs->rename_lock);
+	}
+	if (err)
+		return err;
+	fd = open_backing(fs, inode, backing_flags(fi->flags), &st);
+	return fd < 0 ? fd : handle_new(fs, inode, fd, &st, fi);
+}
+
 static int open_node(struct op_ctx *op, struct fuse_file_info *fi)
 {
 	enum af_level need = wants_write(fi->flags) ? AF_WRITE : AF_READ;
 	struct gate_op what = {op->req, "open"};
-	int fd, err = gate_need(op->fs, &op->view, what, op->inode, need, NULL);
+	int err = gate_need(op->fs, &op->view, what, op->inode, need, NULL);
 
 	if (err)
 		return err;
 	kcache_touched(op->inode);
 	do
-		fd = open_backing(op->fs, op->inode, backing_flags(fi->flags));
-	while (fd < 0 && op_again(op, fd));
-	return fd < 0 ? fd : handle_new(op->fs, op->inode, fd, fi);
+		err = open_handle(op->fs, op->inode, fi);
+	while (op_again(op, err));
+	return err;
 }
 
 void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -154,15 +194,15 @@ void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 }
 
 /* Answers CREATE and TMPFILE: a node and its first handle; fd is taken over. */
-static void reply_created(struct op_ctx *op, int err, int fd, const struct fuse_entry_param *entry,
-	struct fuse_file_info *fi)
+static void reply_created(struct op_ctx *op, int err, int fd, const struct stat *st,
+	const struct fuse_entry_param *entry, struct fuse_file_info *fi)
 {
 	struct af_inode *inode = err ? NULL : inode_get(&op->fs->table, entry->ino);
 
 	if (!err && !inode)
 		err = -ESTALE;
 	if (!err)
-		err = handle_new(op->fs, inode, fd, fi);
+		err = handle_new(op->fs, inode, fd, st, fi);
 	else if (fd >= 0)
 		close(fd);
 	if (err) {
@@ -177,13 +217,13 @@ static void reply_created(struct op_ctx *op, int err, int fd, const struct fuse_
 }
 
 /* Makes the file and its node; returns its descriptor. */
-static int create(
-	struct op_ctx *op, const char *name, mode_t mode, int flags, struct fuse_entry_param *entry)
+static int create(struct op_ctx *op, const char *name, mode_t mode, int flags, struct stat *st,
+	struct fuse_entry_param *entry)
 {
 	struct gate_op what = {op->req, "create"};
 	struct af_dirfd *dirfd;
+	struct af_found found = {.upper = op->fs->upper != NULL};
 	struct af_step step;
-	struct stat st;
 	int fd, err = strlen(name) > NAME_MAX ? -ENAMETOOLONG : 0;
 
 	if (!err)
@@ -202,11 +242,14 @@ static int create(
 	kcache_touched(op->inode);
 	err = cred_become(op->fs, op->req);
 	if (!err)
-		err = dirfd_get(op->fs, op->inode, &dirfd);
+		err = copyup_dirfd(op->fs, op->inode, &dirfd);
 	if (err)
 		return err == -EXDEV ? -EACCES : err;
-	fd = layer_create(&op->fs->layer, dirfd->fd, name, backing_flags(flags), mode, &st);
-	err = fd < 0 ? fd : op_entry(op, op->inode, dirfd, name, &st, &step, AF_RENAMES_ANY, entry);
+	fd = change_create(op->fs, dirfd, name, backing_flags(flags), mode, st);
+	found.st = *st;
+	found.ino = st->st_ino;
+	err = fd < 0 ? fd
+		     : op_entry(op, op->inode, dirfd, name, &found, &step, AF_RENAMES_ANY, entry);
 	dirfd_put(&op->fs->dirfds, dirfd);
 	if (err && fd >= 0)
 		close(fd);
@@ -217,17 +260,18 @@ void op_create(
 	fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *fi)
 {
 	struct fuse_entry_param entry = {0};
+	struct stat st = {0};
 	struct op_ctx op;
 	int fd = -1, err;
 
 	pthread_rwlock_rdlock(&fs_of(req)->rename_lock);
 	err = op_begin(&op, req, parent, AF_COUNT_NAMES);
 	if (!err) {
-		fd = create(&op, name, mode, fi->flags, &entry);
+		fd = create(&op, name, mode, fi->flags, &st, &entry);
 		err = fd < 0 ? fd : 0;
 	}
 	pthread_rwlock_unlock(&op.fs->rename_lock);
-	reply_created(&op, err, fd, &entry, fi);
+	reply_created(&op, err, fd, &st, &entry, fi);
 	op_end(&op);
 }
 
@@ -246,6 +290,8 @@ static int tmpfile_node(
 		close(path_fd);
 		return -ENOMEM;
 	}
+	if (op->fs->upper)
+		inode_flag(&op->fs->table, inode, AF_INODE_UPPER);
 	*entry = (struct fuse_entry_param){
 		.ino = inode->id,
 		.attr = *st,
@@ -257,12 +303,12 @@ static int tmpfile_node(
 	return 0;
 }
 
-static int make_tmpfile(struct op_ctx *op, mode_t mode, int flags, struct fuse_entry_param *entry)
+static int make_tmpfile(
+	struct op_ctx *op, mode_t mode, int flags, struct stat *st, struct fuse_entry_param *entry)
 {
 	struct gate_op what = {op->req, "tmpfile"};
 	struct af_verdict verdict;
 	struct af_dirfd *dirfd;
-	struct stat st;
 	int fd, err = gate_verdict(op->fs, &op->view, op->inode, &verdict);
 
 	if (!err && attr_is_setid(mode, false)) {
@@ -274,15 +320,15 @@ static int make_tmpfile(struct op_ctx *op, mode_t mode, int flags, struct fuse_e
 	if (!err)
 		err = cred_become(op->fs, op->req);
 	if (!err)
-		err = dirfd_get(op->fs, op->inode, &dirfd);
+		err = copyup_dirfd(op->fs, op->inode, &dirfd);
 	if (err)
 		return err == -EXDEV ? -EACCES : err;
 	/* O_EXCL (no link later) is the kernel's to enforce on its own inode too. */
-	fd = layer_tmpfile(dirfd->fd, backing_flags(flags), mode, &st);
+	fd = change_tmpfile(op->fs, dirfd, backing_flags(flags), mode, st);
 	dirfd_put(&op->fs->dirfds, dirfd);
 	if (fd < 0)
 		return fd;
-	err = tmpfile_node(op, fd, &st, entry);
+	err = tmpfile_node(op, fd, st, entry);
 	if (err)
 		close(fd);
 	return err ? err : fd;
@@ -291,14 +337,18 @@ static int make_tmpfile(struct op_ctx *op, mode_t mode, int flags, struct fuse_e
 void op_tmpfile(fuse_req_t req, fuse_ino_t parent, mode_t mode, struct fuse_file_info *fi)
 {
 	struct fuse_entry_param entry = {0};
+	struct stat st = {0};
 	struct op_ctx op;
-	int fd = -1, err = op_begin(&op, req, parent, AF_COUNT_NAMES);
+	int fd = -1, err;
 
+	pthread_rwlock_rdlock(&fs_of(req)->rename_lock);
+	err = op_begin(&op, req, parent, AF_COUNT_NAMES);
 	if (!err) {
-		fd = make_tmpfile(&op, mode, fi->flags, &entry);
+		fd = make_tmpfile(&op, mode, fi->flags, &st, &entry);
 		err = fd < 0 ? fd : 0;
 	}
-	reply_created(&op, err, fd, &entry, fi);
+	pthread_rwlock_unlock(&op.fs->rename_lock);
+	reply_created(&op, err, fd, &st, &entry, fi);
 	op_end(&op);
 }
 

@@ -44,18 +44,31 @@ bool op_hides(const struct af_step *step)
 	return !gate_visible(&step->file) && !gate_visible(&step->dir);
 }
 
-int op_stat_name(
-	const struct af_fs *fs, const struct af_dirfd *dirfd, const char *name, struct stat *st)
+int op_stat_name(const struct af_fs *fs, const struct af_dirfd *dirfd, const char *name,
+	struct af_found *found)
 {
-	int err = layer_stat(&fs->layer, dirfd->fd, name, st);
+	int err = overlay_stat(fs, &dirfd->at, name, found);
 	struct stat parent;
 
 	if (err != -EXDEV)
 		return err;
-	if (fstat(dirfd->fd, &parent) != 0)
+	if (fstat(dirfd->at.lower, &parent) != 0)
 		return -errno;
-	attr_covered(&parent, name, st);
+	attr_covered(&parent, name, &found->st);
+	found->ino = found->st.st_ino;
 	return 0;
+}
+
+void op_hold_still(struct af_fs *fs)
+{
+	if (fs->upper)
+		pthread_rwlock_rdlock(&fs->upper->swap_lock);
+}
+
+void op_let_go(struct af_fs *fs)
+{
+	if (fs->upper)
+		pthread_rwlock_unlock(&fs->upper->swap_lock);
 }
 
 /*
@@ -71,15 +84,16 @@ double op_attr_timeout(
 }
 
 int op_entry(struct op_ctx *op, struct af_inode *dir, const struct af_dirfd *dirfd,
-	const char *name, const struct stat *st, const struct af_step *step, uint64_t since,
+	const char *name, const struct af_found *found, const struct af_step *step, uint64_t since,
 	struct fuse_entry_param *entry)
 {
 	struct af_fs *fs = op->fs;
+	const struct stat *st = &found->st;
 	const struct af_verdict *verdict = S_ISDIR(st->st_mode) ? &step->dir : &step->file;
 	bool covered = attr_is_covered(st);
 	bool moved;
-	struct af_inode *inode = inode_lookup(
-		&fs->table, dir, name, st, (enum af_level)verdict->level, covered, since, &moved);
+	struct af_inode *inode = inode_lookup_as(&fs->table, dir, name, st, found->ino,
+		(enum af_level)verdict->level, covered, since, &moved);
 
 	if (!inode)
 		return -errno;
@@ -89,9 +103,13 @@ int op_entry(struct op_ctx *op, struct af_inode *dir, const struct af_dirfd *dir
 	} else {
 		gate_remember(fs, &op->view, inode, step);
 	}
+	if (found->upper && !S_ISDIR(st->st_mode) && !(inode->flags & AF_INODE_UPPER))
+		inode_flag(&fs->table, inode, AF_INODE_UPPER);
 	*entry = (struct fuse_entry_param){.ino = inode->id, .attr = *st};
+	entry->attr.st_ino = inode->shown;
 	if (!covered)
-		attr_show(&fs->owners, verdict, dirfd->fd, name, &entry->attr);
+		attr_show(
+			&fs->owners, verdict, overlay_seen(&dirfd->at, found), name, &entry->attr);
 	entry->entry_timeout = fs->kcache.timeout_s;
 	entry->attr_timeout = op_attr_timeout(fs, verdict, st);
 	kcache_granted(fs, inode, entry->attr_timeout);
@@ -111,7 +129,7 @@ static int lookup(struct op_ctx *op, const char *name, struct fuse_entry_param *
 	struct af_dirfd *dirfd;
 	const struct af_verdict *verdict;
 	struct af_step step;
-	struct stat st;
+	struct af_found found;
 	int err;
 
 	if (strlen(name) > NAME_MAX)
@@ -127,16 +145,18 @@ static int lookup(struct op_ctx *op, const char *name, struct fuse_entry_param *
 	err = dirfd_get(op->fs, op->inode, &dirfd);
 	if (err)
 		return err == -EXDEV ? -ENOENT : err;
-	err = op_stat_name(op->fs, dirfd, name, &st);
+	op_hold_still(op->fs);
+	err = op_stat_name(op->fs, dirfd, name, &found);
 	if (!err) {
-		verdict = S_ISDIR(st.st_mode) ? &step.dir : &step.file;
+		verdict = S_ISDIR(found.st.st_mode) ? &step.dir : &step.file;
 		if (!gate_visible(verdict)) {
 			gate_hidden(op->fs, &op->view, what, op->inode, name, verdict);
 			err = -ENOENT;
 		}
 	}
 	if (!err)
-		err = op_entry(op, op->inode, dirfd, name, &st, &step, since, entry);
+		err = op_entry(op, op->inode, dirfd, name, &found, &step, since, entry);
+	op_let_go(op->fs);
 	dirfd_put(&op->fs->dirfds, dirfd);
 	return err;
 }

@@ -6,7 +6,9 @@
  */
 #include "op.h"
 
+#include "change.h"
 #include "cleanup.h"
+#include "copyup.h"
 #include "cred.h"
 
 #include <fcntl.h>
@@ -67,7 +69,7 @@ static void grant(struct name_ctx *ctx, const char *what, const struct af_verdic
 
 static int name_dirfd(struct name_ctx *ctx)
 {
-	int err = dirfd_get(ctx->op.fs, ctx->op.inode, &ctx->dirfd);
+	int err = copyup_dirfd(ctx->op.fs, ctx->op.inode, &ctx->dirfd);
 
 	kcache_touched(ctx->op.inode);
 	return err == -EXDEV ? -EACCES : err;
@@ -90,13 +92,15 @@ static int may_make(struct name_ctx *ctx, const char *what, bool is_dir)
 static void reply_made(struct name_ctx *ctx, int err)
 {
 	struct fuse_entry_param entry;
-	struct stat st;
+	struct af_found found;
 
+	op_hold_still(ctx->op.fs);
 	if (!err)
-		err = layer_stat(&ctx->op.fs->layer, ctx->dirfd->fd, ctx->name, &st);
+		err = overlay_stat(ctx->op.fs, &ctx->dirfd->at, ctx->name, &found);
 	if (!err)
-		err = op_entry(&ctx->op, ctx->op.inode, ctx->dirfd, ctx->name, &st, &ctx->step,
+		err = op_entry(&ctx->op, ctx->op.inode, ctx->dirfd, ctx->name, &found, &ctx->step,
 			AF_RENAMES_ANY, &entry);
+	op_let_go(ctx->op.fs);
 	name_unlock(ctx);
 	if (err)
 		fuse_reply_err(ctx->op.req, -err);
@@ -116,8 +120,8 @@ void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, 
 		err = refuse(&ctx, "mknod", &ctx.step.file, EPERM);
 	if (!err)
 		err = may_make(&ctx, "mknod", false);
-	if (!err && mknodat(ctx.dirfd->fd, name, mode, 0) != 0)
-		err = -errno;
+	if (!err)
+		err = change_mknod(ctx.op.fs, ctx.dirfd, name, mode);
 	reply_made(&ctx, err);
 }
 
@@ -128,8 +132,8 @@ void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 
 	if (!err)
 		err = may_make(&ctx, "mkdir", true);
-	if (!err && mkdirat(ctx.dirfd->fd, name, mode & 07777) != 0)
-		err = -errno;
+	if (!err)
+		err = change_mkdir(ctx.op.fs, ctx.dirfd, name, mode);
 	reply_made(&ctx, err);
 }
 
@@ -140,8 +144,8 @@ void op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const cha
 
 	if (!err)
 		err = may_make(&ctx, "symlink", false);
-	if (!err && symlinkat(target, ctx.dirfd->fd, name) != 0)
-		err = -errno;
+	if (!err)
+		err = change_symlink(ctx.op.fs, ctx.dirfd, name, target);
 	reply_made(&ctx, err);
 }
 
@@ -176,16 +180,16 @@ static int may_link(struct name_ctx *ctx, struct af_inode *old)
 static int make_link(struct name_ctx *ctx, struct af_inode *old)
 {
 	struct af_pathfd path;
-	struct stat st;
 	int err = may_link(ctx, old);
 
-	if (err)
-		return err;
-	err = pathfd_get(ctx->op.fs, old, &path, &st);
+	if (!err)
+		err = copyup_node(ctx->op.fs, old, COPYUP_DATA);
+	if (!err)
+		err = pathfd_get(ctx->op.fs, old, &path);
 	if (err)
 		return err;
 	kcache_touched(old);
-	err = layer_link(path.fd, ctx->dirfd->fd, ctx->name);
+	err = change_link(ctx->op.fs, path.fd, ctx->dirfd, ctx->name);
 	pathfd_put(&path);
 	return err;
 }
@@ -203,37 +207,52 @@ void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent, const char *name
 }
 
 /* A descriptor of what is about to lose its name, if the kernel knows it; *st is what it is. */
-static int hold(struct af_fs *fs, const struct af_dirfd *dirfd, const char *name, struct stat *st)
+static int hold(
+	struct af_fs *fs, const struct af_dirfd *dirfd, const char *name, struct af_found *found)
 {
-	int fd = layer_open_path(&fs->layer, dirfd->fd, name);
+	int fd = overlay_open_path(fs, &dirfd->at, name, found);
 
 	if (fd == -EMFILE || fd == -ENFILE) {
 		dirfds_flush(&fs->dirfds);
-		fd = layer_open_path(&fs->layer, dirfd->fd, name);
+		fd = overlay_open_path(fs, &dirfd->at, name, found);
 	}
-	if (fd == -EXDEV)
-		return -EBUSY;
-	if (fd >= 0 && fstat(fd, st) != 0) {
-		int err = -errno;
-
-		close(fd);
-		return err;
-	}
-	return fd;
+	return fd == -EXDEV ? -EBUSY : fd;
 }
 
 int op_hold_target(struct af_fs *fs, struct af_inode *dir, const struct af_dirfd *dirfd,
 	const char *name, struct op_held *held)
 {
-	struct stat st;
+	struct af_found found;
 
-	*held = (struct op_held){.fd = hold(fs, dirfd, name, &st)};
+	*held = (struct op_held){.fd = hold(fs, dirfd, name, &found)};
 	if (held->fd < 0)
 		return held->fd;
-	held->type = st.st_mode & S_IFMT;
-	held->linked = !S_ISDIR(st.st_mode) && st.st_nlink > 1;
-	held->inode = inode_find(&fs->table, dir, name, &st);
+	held->type = found.st.st_mode & S_IFMT;
+	held->upper = found.upper;
+	held->linked = !S_ISDIR(found.st.st_mode) && found.st.st_nlink > 1;
+	held->inode = inode_find(&fs->table, dir, name, &found.st);
 	return 0;
+}
+
+int op_hold_pinned(struct af_fs *fs, struct af_inode *dir, const struct af_dirfd *dirfd,
+	const char *name, struct op_held *held)
+{
+	struct af_inode *inode = held->inode;
+	int err;
+
+	if (!fs->upper || !inode)
+		return 0;
+	copyup_pin(fs, inode);
+	close(held->fd);
+	err = op_hold_target(fs, dir, dirfd, name, held);
+	if (!err && held->inode == inode) {
+		inode_put(&fs->table, inode);
+		held->pinned = true;
+		return 0;
+	}
+	copyup_unpin(fs, inode);
+	inode_put(&fs->table, inode);
+	return err ? err : -ESTALE;
 }
 
 void op_held_gone(struct af_fs *fs, struct af_inode *dir, const char *name, struct op_held *held)
@@ -244,11 +263,16 @@ void op_held_gone(struct af_fs *fs, struct af_inode *dir, const char *name, stru
 		return;
 	kcache_touched(held->inode);
 	how.path_fd = af_steal_fd(&held->fd);
+	if (held->upper)
+		inode_flag(&fs->table, held->inode, AF_INODE_UPPER);
 	inode_unname(&fs->table, held->inode, dir, name, how);
 }
 
 void op_held_end(struct af_fs *fs, struct op_held *held)
 {
+	if (held->pinned)
+		copyup_unpin(fs, held->inode);
+	held->pinned = false;
 	inode_put(&fs->table, held->inode);
 	held->inode = NULL;
 	if (held->fd >= 0)
@@ -272,9 +296,10 @@ static int remove_name(struct name_ctx *ctx, const char *what, bool is_dir)
 	if (err)
 		return err;
 	/* unlinkat(2) itself refuses a directory for a file and the other way round. */
-	if (unlinkat(ctx->dirfd->fd, ctx->name, is_dir ? AT_REMOVEDIR : 0) != 0)
-		err = -errno;
-	else
+	err = op_hold_pinned(ctx->op.fs, ctx->op.inode, ctx->dirfd, ctx->name, &held);
+	if (!err)
+		err = change_remove(ctx->op.fs, ctx->op.inode, ctx->dirfd, ctx->name, is_dir);
+	if (!err)
 		op_held_gone(ctx->op.fs, ctx->op.inode, ctx->name, &held);
 	op_held_end(ctx->op.fs, &held);
 	return err;

@@ -6,6 +6,7 @@
  */
 #include "op.h"
 
+#include "change.h"
 #include "cleanup.h"
 #include "tree.h"
 
@@ -139,27 +140,39 @@ static void move_nodes(struct rename *rn)
 
 static int do_rename(struct rename *rn)
 {
+	struct af_fs *fs = rn->op.fs;
 	struct side *from = &rn->from, *to = &rn->to;
+	struct change_side source = {from->dir, from->dirfd, from->name, from->held.type};
+	struct change_side target = {to->dir, to->dirfd, to->name, to->held.type};
+	int err;
 
-	if (renameat2(from->dirfd->fd, from->name, to->dirfd->fd, to->name, rn->flags) != 0)
-		return -errno;
-	move_nodes(rn);
-	return 0;
+	/* Two names of one file: rename(2) does nothing. */
+	if (from->held.inode && from->held.inode == to->held.inode && !S_ISDIR(from->held.type) &&
+		!(rn->flags & RENAME_NOREPLACE))
+		return 0;
+	err = change_prepare(fs, &source);
+	if (!err && !(rn->flags & RENAME_EXCHANGE))
+		err = op_hold_pinned(fs, to->dir, to->dirfd, to->name, &to->held);
+	if (!err)
+		err = change_rename(fs, &source, &target, rn->flags);
+	if (!err)
+		move_nodes(rn);
+	return err;
 }
 
 /* Whether a directory is to move: known from its node, which the kernel has just looked up. */
 static bool moves_directory(const struct rename *rn, const struct side *side)
 {
 	struct af_dirfd *dirfd;
-	struct stat st;
+	struct af_found found;
 	bool is_dir;
 
 	if (side->step.dir.level < AF_WRITE)
 		return false;
 	if (dirfd_get(rn->op.fs, side->dir, &dirfd) != 0)
 		return false;
-	is_dir = layer_stat(&rn->op.fs->layer, dirfd->fd, side->name, &st) == 0 &&
-		S_ISDIR(st.st_mode);
+	is_dir = overlay_stat(rn->op.fs, &dirfd->at, side->name, &found) == 0 &&
+		S_ISDIR(found.st.st_mode);
 	dirfd_put(&rn->op.fs->dirfds, dirfd);
 	return is_dir;
 }

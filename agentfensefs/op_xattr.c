@@ -4,8 +4,12 @@
 #include "op.h"
 
 #include "cleanup.h"
+#include "copyup.h"
 #include "cred.h"
 
+#include <bsd/string.h>
+#include <limits.h>
+#include <linux/limits.h>
 #include <string.h>
 #include <sys/xattr.h>
 
@@ -41,13 +45,22 @@ static enum af_level read_need(const struct op_ctx *op, const char *name)
 	return S_ISDIR(op->inode->type) && is_acl(name) ? AF_VIEW : AF_READ;
 }
 
+/* The name under which the layer that has the file keeps the xattr. 0, or -ERANGE: too long. */
+static int stored_name(
+	const struct af_found *found, const char *name, char stored[XATTR_NAME_MAX + 1])
+{
+	if (found->upper)
+		return delta_xattr_escape(stored, XATTR_NAME_MAX + 1, name);
+	return strlcpy(stored, name, XATTR_NAME_MAX + 1) > XATTR_NAME_MAX ? -ERANGE : 0;
+}
+
 static int get_value(struct op_ctx *op, const char *name, char *value, size_t size, ssize_t *len)
 {
 	/* The kernel itself asks for ACLs, for each who passes: the audit hears of others only. */
 	struct gate_op what = {is_acl(name) ? NULL : op->req, "getxattr"};
+	char stored[XATTR_NAME_MAX + 1];
 	struct af_verdict verdict;
 	struct af_pathfd path;
-	struct stat st;
 	int err;
 
 	if (!is_served(name))
@@ -58,11 +71,14 @@ static int get_value(struct op_ctx *op, const char *name, char *value, size_t si
 		return -ENODATA;
 	if (err && !(op->inode == op->fs->table.root && is_acl(name)))
 		return err;
-	err = pathfd_get(op->fs, op->inode, &path, &st);
+	err = pathfd_get(op->fs, op->inode, &path);
 	if (err)
 		return err == -EXDEV ? -ENODATA : err; /* a covered directory has none */
-	*len = getxattr(layer_fd_path(path.fd).text, name, value, size);
-	err = *len < 0 ? -errno : 0;
+	err = stored_name(&path.found, name, stored);
+	if (!err) {
+		*len = getxattr(layer_fd_path(path.fd).text, stored, value, size);
+		err = *len < 0 ? -errno : 0;
+	}
 	pathfd_put(&path);
 	if (!err && size > 0 && strcmp(name, "system.posix_acl_access") == 0)
 		mask_acl(value, (size_t)*len, &verdict, op->inode->type);
@@ -99,17 +115,24 @@ void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 	op_end(&op);
 }
 
-/* Keeps the names that are served; returns the length of what is left. */
-static size_t filter_names(char *names, size_t size)
+/* Keeps the names that are served, as the user set them; returns the length of what is left. */
+static size_t filter_names(const struct af_found *found, char *names, size_t size)
 {
+	char name[XATTR_NAME_MAX + 1];
 	size_t kept = 0;
 
 	for (size_t i = 0; i < size;) {
 		size_t len = strlen(names + i) + 1;
 
-		if (is_served(names + i)) {
-			memmove(names + kept, names + i, len);
-			kept += len;
+		/* Unescaped it is no longer. */
+		if (is_served(names + i) &&
+			(!found->upper ||
+				delta_xattr_unescape(name, sizeof(name), names + i) == 0)) {
+			const char *shown = found->upper ? name : names + i;
+			size_t shown_len = strlen(shown) + 1;
+
+			memmove(names + kept, shown, shown_len);
+			kept += shown_len;
 		}
 		i += len;
 	}
@@ -121,7 +144,6 @@ static int get_names(struct op_ctx *op, char **names, size_t *len)
 	struct gate_op what = {op->req, "listxattr"};
 	af_autofree char *all = NULL;
 	struct af_pathfd path;
-	struct stat st;
 	ssize_t got;
 	int err = gate_need(op->fs, &op->view, what, op->inode, AF_READ, NULL);
 
@@ -130,7 +152,7 @@ static int get_names(struct op_ctx *op, char **names, size_t *len)
 	all = malloc(XATTR_LIST_MAX + 1);
 	if (!all)
 		return -ENOMEM;
-	err = pathfd_get(op->fs, op->inode, &path, &st);
+	err = pathfd_get(op->fs, op->inode, &path);
 	if (err)
 		return err == -EXDEV ? 0 : err; /* a covered directory has none */
 	got = listxattr(layer_fd_path(path.fd).text, all, XATTR_LIST_MAX);
@@ -138,7 +160,7 @@ static int get_names(struct op_ctx *op, char **names, size_t *len)
 	if (got < 0)
 		return -errno;
 	all[got] = '\0';
-	*len = filter_names(all, (size_t)got);
+	*len = filter_names(&path.found, all, (size_t)got);
 	*names = af_steal(&all);
 	return 0;
 }
@@ -213,21 +235,25 @@ static int restore_setgid(int fd)
 
 static int change_value(struct op_ctx *op, const struct change *change)
 {
+	char stored[XATTR_NAME_MAX + 1];
+	struct change to_apply = *change;
 	struct af_pathfd path;
-	struct stat st;
 	int err = may_change(op, change->op, change->name);
 
 	if (err)
 		return err;
-	err = pathfd_get(op->fs, op->inode, &path, &st);
+	err = copyup_pathfd(op->fs, op->inode, COPYUP_DATA, &path);
 	if (err)
 		return err == -EXDEV ? -EACCES : err;
 	kcache_touched(op->inode);
-	if (change->value && makes_setgid(change->name, &st))
+	to_apply.name = stored;
+	err = stored_name(&path.found, change->name, stored);
+	if (!err && change->value && makes_setgid(change->name, &path.found.st))
 		err = -EPERM;
-	else
-		err = apply(path.fd, change);
-	if (!err && is_acl(change->name) && S_ISDIR(st.st_mode) && (st.st_mode & S_ISGID))
+	else if (!err)
+		err = apply(path.fd, &to_apply);
+	if (!err && is_acl(change->name) && S_ISDIR(op->inode->type) &&
+		(path.found.st.st_mode & S_ISGID))
 		err = restore_setgid(path.fd);
 	pathfd_put(&path);
 	return err;

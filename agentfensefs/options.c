@@ -116,6 +116,24 @@ static int set_number(
 	return problem ? bad_value(name, value, problem) : 0;
 }
 
+/* A number above 0, with K, M, G or T for powers of 1024. */
+static int set_size(const char *name, const char *value, uint64_t *size)
+{
+	static const char units[] = "KMGT";
+	af_autofree char *digits = strdup(value);
+	size_t len = strlen(value);
+	const char *unit = len ? strchr(units, value[len - 1]) : NULL;
+	int shift = unit && *unit ? (int)(unit - units + 1) * 10 : 0;
+	const char *problem = NULL;
+
+	if (!digits)
+		return 1;
+	if (shift)
+		digits[len - 1] = '\0';
+	*size = (uint64_t)strtonum(digits, 1, LLONG_MAX >> shift, &problem) << shift;
+	return problem ? bad_value(name, value, "not a number of bytes, or of K, M, G or T") : 0;
+}
+
 static int set_option(
 	struct fs_options *options, enum option_key key, const char *value, const char *origin)
 {
@@ -135,12 +153,14 @@ static int set_option(
 			return bad_value("default", value, "not none, view, read or write");
 		return 0;
 	case OPT_DELTA:
+		return set_text(&options->delta, value);
 	case OPT_QUOTA:
+		return set_size("quota", value, &options->quota_bytes);
 	case OPT_QUOTA_FILES:
+		return set_size("quota_files", value, &options->quota_files);
 	case OPT_VOLATILE:
-		log_error("option %s: this version has no deltas yet: writes go to the source",
-			known[key].name);
-		return 1;
+		options->is_volatile = true;
+		return 0;
 	case OPT_AUDIT:
 		return set_text(&options->audit, value);
 	case OPT_AUDIT_ALL:
@@ -335,6 +355,11 @@ static int set_operands(struct fs_options *options, int count, char **operands)
 		log_error("usage: agentfensefs [-f] [-d] [-o OPT[,OPT]...] SOURCE MOUNTPOINT");
 		return 2;
 	}
+	if (!options->delta &&
+		(options->quota_bytes || options->quota_files || options->is_volatile)) {
+		log_error("quota, quota_files and volatile are a delta's; add delta=DIR");
+		return 2;
+	}
 	return set_text(&options->source, operands[0]) ||
 			set_text(&options->mountpoint, operands[1])
 		? 1
@@ -381,6 +406,7 @@ void options_fini(struct fs_options *options)
 	free(options->source);
 	free(options->mountpoint);
 	free(options->audit);
+	free(options->delta);
 	free(options->mount.name);
 	free(options->explain_source);
 	fuse_opt_free_args(&options->mount_args);

@@ -41,6 +41,10 @@ struct fs_options {
 	bool has_default;
 	enum af_level default_level;
 
+	char *delta;                       /* NULL: writes go to the source */
+	uint64_t quota_bytes, quota_files; /* 0: no limit */
+	bool is_volatile;
+
 	char *audit;
 	bool audit_all;
 	enum fs_cache cache;
@@ -76,6 +80,9 @@ int options_add_rules(struct fs_options *options, enum fs_source_kind kind, cons
 int options_add_mount(struct fs_options *options, const char *option);
 /* Reads and checks all rules anew; reported. again: not for the first time. NULL on error. */
 struct af_rules *options_load_rules(const struct fs_options *options, bool again);
+
+/* The rules as one policy file, newly allocated. NULL on error, reported. */
+char *options_rules_text(const struct af_rules *rules);
 
 void options_print_help(void);
 

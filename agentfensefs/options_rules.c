@@ -7,6 +7,8 @@
 #include "cleanup.h"
 #include "log.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -71,5 +73,21 @@ struct af_rules *options_load_rules(const struct fs_options *options, bool again
 	if (err == -ENOMEM)
 		log_error("policy: out of memory");
 	rules_free(rules);
+	return NULL;
+}
+
+char *options_rules_text(const struct af_rules *rules)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+	int err = out ? rules_dump(rules, out) : -errno;
+
+	if (out && fclose(out) != 0 && !err)
+		err = -errno;
+	if (!err)
+		return text;
+	free(text);
+	log_error("policy: %s", strerror(-err));
 	return NULL;
 }

@@ -4,14 +4,15 @@
 #include "fs.h"
 
 #include "cleanup.h"
+#include "merge.h"
 #include "tree.h"
 
-#include <dirent.h>
 #include <string.h>
 
 /* One directory on the way down: its stream and its states at both paths. */
 struct level {
-	DIR *stream;
+	struct layer_dir at; /* owned */
+	struct af_merge merge;
 	struct af_state from, to;
 	size_t from_len, to_len; /* of the paths, to return to */
 };
@@ -59,18 +60,27 @@ static bool settled(const struct af_step *from, const struct af_step *to)
 	return (from->dir.flags & AF_V_UNIFORM) && (to->dir.flags & AF_V_UNIFORM);
 }
 
-static int push(struct walk *walk, int dirfd, const char *name, const struct af_step *from,
-	const struct af_step *to)
+static int open_level(struct walk *walk, const struct layer_dir *at, const char *name,
+	struct layer_dir *dir, struct af_merge *merge)
 {
-	af_autoclose int path_fd = layer_open_dir(&walk->fs->layer, dirfd, name);
-	af_autoclose int fd = path_fd < 0 ? path_fd : layer_open_list(path_fd);
-	struct level *level;
+	struct af_found found;
+	int err = overlay_open_dir(walk->fs, at, name, dir, &found);
 
+	if (!err) {
+		err = merge_open(merge, walk->fs, dir);
+		if (err)
+			layer_dir_close(dir);
+	}
 	/* What cannot be looked into does not move as a whole: mv(1) then copies what it can. */
-	if (fd == -EACCES || fd == -EMFILE || fd == -ENFILE)
-		return -EXDEV;
-	if (fd < 0)
-		return fd;
+	return err == -EACCES || err == -EMFILE || err == -ENFILE ? -EXDEV : err;
+}
+
+static int push(struct walk *walk, const struct layer_dir *at, const char *name,
+	const struct af_step *from, const struct af_step *to)
+{
+	struct level *level;
+	int err;
+
 	if (walk->depth == walk->room) {
 		size_t room = walk->room ? walk->room * 2 : 16;
 		struct level *levels = reallocarray(walk->levels, room, sizeof(*levels));
@@ -84,18 +94,18 @@ static int push(struct walk *walk, int dirfd, const char *name, const struct af_
 	*level = (struct level){.from = from->state,
 		.to = to->state,
 		.from_len = strlen(walk->from),
-		.to_len = strlen(walk->to),
-		.stream = fdopendir(fd)};
-	if (!level->stream)
-		return -errno;
-	af_steal_fd(&fd);
-	walk->depth++;
-	return 0;
+		.to_len = strlen(walk->to)};
+	err = open_level(walk, at, name, &level->at, &level->merge);
+	if (!err)
+		walk->depth++;
+	return err;
 }
 
 static void pop(struct walk *walk)
 {
-	closedir(walk->levels[--walk->depth].stream);
+	walk->depth--;
+	merge_close(&walk->levels[walk->depth].merge);
+	layer_dir_close(&walk->levels[walk->depth].at);
 	if (walk->depth > 0) {
 		const struct level *above = &walk->levels[walk->depth - 1];
 
@@ -104,30 +114,31 @@ static void pop(struct walk *walk)
 	}
 }
 
-static int is_directory(struct walk *walk, int dirfd, const struct dirent *entry)
+static int is_directory(
+	struct walk *walk, const struct layer_dir *at, const struct merge_entry *entry)
 {
-	struct stat st;
+	struct af_found found;
 	int err;
 
-	if (entry->d_type != DT_UNKNOWN)
-		return entry->d_type == DT_DIR;
-	err = layer_stat(&walk->fs->layer, dirfd, entry->d_name, &st);
-	return err ? err : S_ISDIR(st.st_mode);
+	if (entry->type != DT_UNKNOWN)
+		return entry->type == DT_DIR;
+	err = overlay_stat(walk->fs, at, entry->name, &found);
+	return err ? err : S_ISDIR(found.st.st_mode);
 }
 
-static int check_entry(struct walk *walk, const struct dirent *entry)
+static int check_entry(struct walk *walk, const struct merge_entry *entry)
 {
 	const struct level *level = &walk->levels[walk->depth - 1];
-	int dirfd_ = dirfd(level->stream);
-	int is_dir = is_directory(walk, dirfd_, entry);
+	struct layer_dir at = level->at; /* levels may move in memory */
+	int is_dir = is_directory(walk, &at, entry);
 	struct af_step from, to;
 	int err;
 
 	if (is_dir < 0)
 		return is_dir;
-	err = step(walk, level->from, &walk->from, level->from_len, entry->d_name, &from);
+	err = step(walk, level->from, &walk->from, level->from_len, entry->name, &from);
 	if (!err)
-		err = step(walk, level->to, &walk->to, level->to_len, entry->d_name, &to);
+		err = step(walk, level->to, &walk->to, level->to_len, entry->name, &to);
 	if (err)
 		return err;
 	if ((is_dir ? from.dir : from.file).level < AF_WRITE ||
@@ -135,10 +146,10 @@ static int check_entry(struct walk *walk, const struct dirent *entry)
 		return -EXDEV;
 	if (!is_dir || settled(&from, &to))
 		return 0;
-	err = append(&walk->from, level->from_len, entry->d_name);
+	err = append(&walk->from, level->from_len, entry->name);
 	if (!err)
-		err = append(&walk->to, level->to_len, entry->d_name);
-	return err ? err : push(walk, dirfd_, entry->d_name, &from, &to);
+		err = append(&walk->to, level->to_len, entry->name);
+	return err ? err : push(walk, &at, entry->name, &from, &to);
 }
 
 static int run(struct walk *walk)
@@ -146,16 +157,13 @@ static int run(struct walk *walk)
 	int err = 0;
 
 	while (!err && walk->depth > 0) {
-		const struct dirent *entry;
+		struct merge_entry entry;
 
-		errno = 0;
-		entry = readdir(walk->levels[walk->depth - 1].stream);
-		if (!entry && errno)
-			err = -errno;
-		else if (!entry)
+		err = merge_next(&walk->levels[walk->depth - 1].merge, &entry);
+		if (err == 0)
 			pop(walk);
-		else if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-			err = check_entry(walk, entry);
+		else if (err > 0)
+			err = check_entry(walk, &entry);
 	}
 	return err;
 }
@@ -176,7 +184,7 @@ int tree_may_move(struct af_fs *fs, const struct gate_view *view, const struct a
 	walk.from = strdup(old_path);
 	walk.to = strdup(new_path);
 	if (walk.from && walk.to)
-		err = push(&walk, dirfd->fd, name, &from, &to);
+		err = push(&walk, &dirfd->at, name, &from, &to);
 	if (!err)
 		err = run(&walk);
 	while (walk.depth > 0)

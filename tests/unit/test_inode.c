@@ -27,7 +27,7 @@ static int make_world(void **state)
 
 	if (!world)
 		return -1;
-	dirfds_init(&world->dirfds, -1, 16);
+	dirfds_init(&world->dirfds, &(struct layer_dir){-1, -1}, 16);
 	*state = world;
 	return table_init(&world->table, &root, &world->dirfds);
 }
