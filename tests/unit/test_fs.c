@@ -103,7 +103,13 @@ static void bad_options_are_refused(void **state)
 		{"lend=5:x", 2},
 		{"policy", 2},
 		{"audit_all=1", 2},
-		{"delta=/d", 1},
+		{"quota=1G", 2}, /* of what? */
+		{"volatile", 2},
+		{"delta=/d,quota=0", 2},
+		{"delta=/d,quota=1Q", 2},
+		{"delta=/d,quota=K", 2},
+		{"delta=/d,quota=16777216T", 2},
+		{"delta=/d,quota_files=-1", 2},
 	};
 	struct fs_options options;
 
