@@ -250,6 +250,15 @@ static void report_bad_option(int kind, char **argv)
 
 static int check_together(const struct parser *parser)
 {
+	static const char *const names[] = {
+		[SYNC_MERGE] = "a merge",
+		[SYNC_SHOW] = "-n",
+		[SYNC_DIFF] = "--diff",
+		[SYNC_UNDO] = "--undo",
+		[SYNC_HISTORY] = "--history",
+		[SYNC_DISCARD] = "--discard",
+		[SYNC_FSCK] = "--fsck",
+	};
 	const struct sync_opts *opts = parser->opts;
 
 	if (parser->actions & (parser->actions - 1)) {
@@ -258,8 +267,8 @@ static int check_together(const struct parser *parser)
 	}
 	for (size_t i = 0; i < sizeof(uses) / sizeof(uses[0]); i++) {
 		if (parser->seen[uses[i].option] && !(uses[i].actions & BIT(opts->action))) {
-			log_error("--%s: says nothing to what is to be done",
-				option_name(uses[i].option));
+			log_error("--%s: not for %s", option_name(uses[i].option),
+				names[opts->action]);
 			return -EINVAL;
 		}
 	}
