@@ -33,10 +33,10 @@ struct differ {
 
 static int by_path(const void *a, const void *b)
 {
-	const struct plan_step *const *left = a, *const *right = b;
-	int order = strcmp((*left)->path, (*right)->path);
+	const struct change *left = a, *right = b;
+	int order = strcmp(left->path, right->path);
 
-	return order ? order : *left < *right ? -1 : 1;
+	return order ? order : left->first < right->first ? -1 : 1;
 }
 
 static int by_name(const void *name, const void *change)
@@ -60,29 +60,31 @@ static bool is_of_file(const struct plan_step *step)
 	return false;
 }
 
-/* The steps by path, in the order in which they are done. 0 or -ENOMEM. */
+/* The steps by path, each path's from the first to the last. 0 or -ENOMEM. */
 static int gather(struct differ *differ)
 {
 	const struct plan *plan = differ->plan;
-	af_autofree const struct plan_step **steps = calloc(plan->step_count + 1, sizeof(*steps));
-	size_t count = 0;
+	struct change *changes = calloc(plan->step_count + 1, sizeof(*changes));
+	size_t steps = 0, count = 0;
 
-	differ->changes = calloc(plan->step_count + 1, sizeof(*differ->changes));
-	if (!steps || !differ->changes)
+	if (!changes)
 		return -ENOMEM;
-	for (size_t i = 0; i < plan->step_count; i++)
-		if (is_of_file(&plan->steps[i]))
-			steps[count++] = &plan->steps[i];
-	qsort(steps, count, sizeof(*steps), by_path);
-	for (size_t i = 0; i < count; i++) {
-		struct change *last = differ->changes + differ->count;
+	for (size_t i = 0; i < plan->step_count; i++) {
+		const struct plan_step *step = &plan->steps[i];
 
-		if (i == 0 || strcmp(steps[i]->path, steps[i - 1]->path) != 0) {
-			*last = (struct change){.path = steps[i]->path, .first = steps[i]};
-			differ->count++;
-		}
-		differ->changes[differ->count - 1].last = steps[i];
+		if (is_of_file(step))
+			changes[steps++] =
+				(struct change){.path = step->path, .first = step, .last = step};
 	}
+	qsort(changes, steps, sizeof(*changes), by_path);
+	for (size_t i = 0; i < steps; i++) {
+		if (count && strcmp(changes[i].path, changes[count - 1].path) == 0)
+			changes[count - 1].last = changes[i].last;
+		else
+			changes[count++] = changes[i];
+	}
+	differ->changes = changes;
+	differ->count = count;
 	return 0;
 }
 
@@ -261,8 +263,7 @@ static int show_pair(struct differ *differ, const struct change *change, bool re
 		return diff_file(differ->out, change->path, &none, change->path, after);
 	}
 	if (before->mode == after->mode && strcmp(old_path, change->path) == 0 &&
-		before->size == after->size &&
-		memcmp(before->data, after->data, after->size) == 0) {
+		side_is_same(before, after)) {
 		tell(change->path, "attributes");
 		return 0;
 	}

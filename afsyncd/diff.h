@@ -44,6 +44,8 @@ mode_t side_type(int root, const char *path);
 /* Puts another content in its place; takes no ownership. 0 or -ENOMEM. */
 int side_set_content(struct diff_side *side, const char *data, size_t size);
 void side_fini(struct diff_side *side);
+/* Whether both are there, with the same content. */
+bool side_is_same(const struct diff_side *before, const struct diff_side *after);
 /* Git's mode of a file with this st_mode; 0 for what it does not carry. */
 unsigned int side_git_mode(mode_t mode);
 

@@ -98,9 +98,7 @@ static bool is_binary(const struct diff_side *side)
 int diff_file(FILE *out, const char *old_path, const struct diff_side *before, const char *new_path,
 	const struct diff_side *after)
 {
-	/* Not by their ids: two contents of one SHA-1 can be made. */
-	bool same = before->mode && after->mode && before->size == after->size &&
-		memcmp(before->data, after->data, after->size) == 0;
+	bool same = side_is_same(before, after);
 
 	fputs("diff --git ", out);
 	put_name(out, "a/", old_path);

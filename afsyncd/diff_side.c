@@ -110,6 +110,13 @@ int side_set_content(struct diff_side *side, const char *data, size_t size)
 	return 0;
 }
 
+bool side_is_same(const struct diff_side *before, const struct diff_side *after)
+{
+	/* Not by their ids: two contents of one SHA-1 can be made. */
+	return before->data && after->data && before->size == after->size &&
+		memcmp(before->data, after->data, after->size) == 0;
+}
+
 void side_fini(struct diff_side *side)
 {
 	free(side->data);

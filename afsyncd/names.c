@@ -31,7 +31,7 @@ void names_print(FILE *out, const char *text)
 {
 	while (*text) {
 		size_t bytes = utf8_length(text, strnlen(text, 4), NULL);
-		char shown[32];
+		char shown[32] = "";
 
 		bytes = bytes ? bytes : 1;
 		if (*text == '\\' && escaped_byte(text) > 0)
@@ -49,8 +49,12 @@ void names_unescape(char *text)
 	while (*text) {
 		int byte = *text == '\\' ? escaped_byte(text) : -1;
 
-		*to++ = byte > 0 ? (char)byte : *text;
-		text += byte > 0 ? 4 : 1;
+		if (byte > 0) {
+			*to++ = (char)byte;
+			text += 4;
+		} else {
+			*to++ = *text++;
+		}
 	}
 	*to = '\0';
 }

@@ -89,18 +89,16 @@ static int read_list(struct sync_only *only, const char *file, bool nul)
 {
 	bool standard = strcmp(file, "-") == 0;
 	af_autoclose int opened = standard ? -1 : open(file, O_RDONLY | O_CLOEXEC);
-	size_t size;
-	int err;
+	size_t size = 0;
+	int err = standard || opened >= 0 ? 0 : -errno;
 
-	if (!standard && opened < 0)
-		err = -errno;
-	else
+	if (!err)
 		err = io_read_all(standard ? STDIN_FILENO : opened, LIST_MAX, &only->data, &size);
-	if (!err && !nul && memchr(only->data, '\0', size)) {
+	if (only->data && !nul && memchr(only->data, '\0', size)) {
 		log_error("--only: %s: has NUL bytes: use -0", file);
 		return -EINVAL;
 	}
-	if (!err)
+	if (only->data)
 		err = split_list(only, size, nul);
 	if (err)
 		log_error("--only: %s: %s", file, strerror(-err));

@@ -59,7 +59,7 @@ int tool_start(
 	*out = fdopen(read_end, "r");
 	if (!*out)
 		return -errno;
-	read_end = -1;
+	(void)af_steal_fd(&read_end);
 	err = spawn_start(&spawn, child, NULL);
 	if (err) {
 		fclose(*out);

@@ -17,9 +17,9 @@
  */
 int where_read_record(const struct af_delta *delta, struct where_record *record)
 {
+	struct delta_source source = {.path = NULL};
 	struct journal_reader reader;
 	struct journal_record first;
-	struct delta_source source;
 	int rc;
 
 	*record = (struct where_record){0};
@@ -28,10 +28,8 @@ int where_read_record(const struct af_delta *delta, struct where_record *record)
 	rc = journal_read(&reader, &delta->log);
 	if (!rc)
 		rc = journal_next(&reader, &first);
-	if (rc > 0)
-		rc = delta_read_source(&first, &source);
-	else if (rc == 0)
-		rc = -EBADMSG;
+	if (rc >= 0)
+		rc = rc ? delta_read_source(&first, &source) : -EBADMSG;
 	if (!rc) {
 		record->path = strdup(source.path);
 		record->dev = source.dev;
