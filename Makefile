@@ -53,7 +53,7 @@ UNIT_SYNC_APPLY =
 UNIT_SYNC_SHOW = test_sync_diff test_sync_hold test_sync_show
 SYS = sys sys_attrs sys_data sys_names
 FIXTURES = attack fs_handles fs_race fsdiff linux_data linux_names linux_sharing peer treecmp
-FUZZERS = fuzz_policy
+FUZZERS = fuzz_policy fuzz_delta
 FUZZ_SECONDS = 60
 BENCHES = bench_policy
 

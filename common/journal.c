@@ -313,7 +313,7 @@ static bool is_sound(uint8_t *bytes, struct record_head head, size_t size, uint6
 int journal_next(struct journal_reader *reader, struct journal_record *record)
 {
 	struct record_head head;
-	size_t payload = 0, size;
+	size_t payload = 0;
 	uint8_t *bytes;
 	int rc;
 
@@ -329,9 +329,11 @@ int journal_next(struct journal_reader *reader, struct journal_record *record)
 	}
 	if (rc < 0)
 		return rc;
-	bytes = reader->data + (reader->offset - reader->loaded_at);
-	size = record_size(payload);
-	if (rc == 0 || !is_sound(bytes, head, size, reader->offset)) {
+	if (rc > 0) {
+		bytes = reader->data + (reader->offset - reader->loaded_at);
+		rc = is_sound(bytes, head, record_size(payload), reader->offset);
+	}
+	if (rc == 0) {
 		reader->torn = true;
 		return 0;
 	}
@@ -340,7 +342,7 @@ int journal_next(struct journal_reader *reader, struct journal_record *record)
 		.data = bytes + sizeof(head),
 		.size = payload,
 	};
-	reader->offset += size;
+	reader->offset += record_size(payload);
 	return 1;
 }
 
