@@ -116,7 +116,7 @@ static int make_copy(struct copy *copy, enum copyup_how how)
 	if (!err && S_ISREG(copy->st.st_mode))
 		err = copyup_set_ino(copy->fd, copy->inode ? copy->inode->shown : copy->st.st_ino);
 	if (!err)
-		err = copy_attrs(copy->lower_fd, &copy->st, copy->fd, copyup_attrs());
+		err = copyup_dress(copy->lower_fd, &copy->st, copy->fd);
 	if (!err && S_ISREG(copy->st.st_mode) && copy->fs->upper->sync && fsync(copy->fd) != 0)
 		err = -errno;
 	return err;
@@ -188,11 +188,27 @@ static void switch_node(struct copy *copy, struct af_inode *inode, const struct 
 		switch_handles(copy, inode);
 }
 
-/* In one moment for whoever looks: the name, the node, the handles. */
+/* The file's nodes, one for each level that its names have. */
+static void switch_nodes(struct copy *copy, const struct stat *st)
+{
+	struct af_table *table = &copy->fs->table;
+
+	if (copy->inode)
+		switch_node(copy, copy->inode, st);
+	for (int level = AF_NONE; level <= AF_WRITE; level++) {
+		struct af_inode *known = inode_known(table, &copy->st, (enum af_level)level);
+
+		/* An unlinked file's number may be another's by now; without names it has one node. */
+		if (known && copy->count > 0)
+			switch_node(copy, known, st);
+		inode_put(table, known);
+	}
+}
+
+/* In one moment for whoever looks: the names, the nodes, the handles. */
 static int take_place(struct copy *copy)
 {
 	struct af_fs *fs = copy->fs;
-	struct af_inode *known = NULL;
 	struct stat st;
 	int err;
 
@@ -200,12 +216,9 @@ static int take_place(struct copy *copy)
 	err = place_all(copy);
 	if (!err && fstat(copy->fd, &st) != 0)
 		err = -errno;
-	if (!err && !copy->inode)
-		known = inode_known(&fs->table, &copy->st, AF_WRITE);
-	if (!err && (copy->inode || known))
-		switch_node(copy, copy->inode ? copy->inode : known, &st);
+	if (!err)
+		switch_nodes(copy, &st);
 	pthread_rwlock_unlock(&fs->upper->swap_lock);
-	inode_put(&fs->table, known);
 	return err == -EEXIST ? -ESTALE : err;
 }
 

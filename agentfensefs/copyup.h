@@ -3,7 +3,7 @@
  *
  * The copy is made in work with all its attributes, synced unless the delta is volatile, told to the
  * log, and renamed into its place; the node then is the copy and every open handle reads it. All
- * names that a file has in the source with level write stay names of one file.
+ * names of a file that can be seen stay names of one file.
  */
 #ifndef AF_COPYUP_H
 #define AF_COPYUP_H

@@ -5,6 +5,7 @@
 
 #include "cleanup.h"
 #include "copy.h"
+#include "cred.h"
 #include "fs.h"
 
 #include <endian.h>
@@ -22,7 +23,7 @@ static int escape_name(void *arg, const char *name, char *out)
 	return delta_xattr_escape(out, XATTR_NAME_MAX + 1, name);
 }
 
-const struct copy_attrs *copyup_attrs(void)
+int copyup_dress(int from, const struct stat *st, int to)
 {
 	static const struct copy_attrs as_root = {
 		.owner = true, .mode_mask = 07777, .times = true, .xattr_name = escape_name};
@@ -32,8 +33,15 @@ const struct copy_attrs *copyup_attrs(void)
 		.times = true,
 		.xattr_name = escape_name,
 	};
+	int err;
 
-	return geteuid() == 0 ? &as_root : &as_user;
+	/* Set-gid of a directory whose group is not ours would be lost. */
+	if (st->st_mode & S_ISGID)
+		cred_raise_fsetid(true);
+	err = copy_attrs(from, st, to, geteuid() == 0 ? &as_root : &as_user);
+	if (st->st_mode & S_ISGID)
+		cred_raise_fsetid(false);
+	return err;
 }
 
 int copyup_set_ino(int fd, uint64_t ino)
@@ -86,7 +94,7 @@ static int make_dir(struct af_fs *fs, int lower_fd, const struct stat *st, const
 	fd = openat(work_fd, temp, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	err = fd < 0 ? -errno : copyup_set_ino(fd, st->st_ino);
 	if (!err)
-		err = copy_attrs(lower_fd, st, fd, copyup_attrs());
+		err = copyup_dress(lower_fd, st, fd);
 	if (err)
 		unlinkat(work_fd, temp, AT_REMOVEDIR);
 	return err ? err : af_steal_fd(&fd);

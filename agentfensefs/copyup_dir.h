@@ -11,10 +11,12 @@
 
 struct af_fs;
 struct af_inode;
-struct copy_attrs;
 
-/* What copies keep, for copy_attrs(): xattrs that would be bookkeeping are stored escaped. */
-const struct copy_attrs *copyup_attrs(void);
+/*
+ * Gives the copy `to` all attributes of the lower's file: copy_attrs() with xattrs that would be bookkeeping stored
+ * escaped. 0 or -errno.
+ */
+int copyup_dress(int from, const struct stat *st, int to);
 /* Remembers in the upper's fd the number as which the file is shown. 0 or -errno. */
 int copyup_set_ino(int fd, uint64_t ino);
 

@@ -115,12 +115,19 @@ int cred_become(struct af_fs *fs, fuse_req_t req)
 		owners_uid_in(&fs->owners, ctx->uid), owners_gid_in(&fs->owners, ctx->gid));
 }
 
+void cred_raise_fsetid(bool raise)
+{
+	set_effective(CAP_FSETID, raise ? CAP_SET : CAP_CLEAR);
+}
+
 int cred_chmod(const char *path, mode_t mode)
 {
-	bool raised = (mode & S_ISGID) && set_effective(CAP_FSETID, CAP_SET) == 0;
-	int err = chmod(path, mode) != 0 ? -errno : 0;
+	int err;
 
-	if (raised)
-		set_effective(CAP_FSETID, CAP_CLEAR);
+	if (mode & S_ISGID)
+		cred_raise_fsetid(true);
+	err = chmod(path, mode) != 0 ? -errno : 0;
+	if (mode & S_ISGID)
+		cred_raise_fsetid(false);
 	return err;
 }

@@ -22,6 +22,8 @@ int cred_init(void);
 int cred_thread_init(void);
 /* Acts as the request's caller until this thread's next cred_become(). 0, or -EPERM. */
 int cred_become(struct af_fs *fs, fuse_req_t req);
+/* This thread may keep the set-gid bit of any group, from now on or no longer; root's daemon only. */
+void cred_raise_fsetid(bool raise);
 /* chmod(2) that keeps a set-gid bit which the kernel has already let the caller set. */
 int cred_chmod(const char *path, mode_t mode);
 

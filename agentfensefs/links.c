@@ -209,14 +209,14 @@ static int refresh(struct af_fs *fs, const struct stat *st)
 	return err;
 }
 
-static bool may_write(struct af_fs *fs, const char *path)
+static bool is_visible(struct af_fs *fs, const char *path)
 {
 	struct gate_view view = gate_begin(fs);
 	struct af_step step;
 
 	policy_path(view.policy, path, strlen(path), &step);
 	gate_end(fs, &view);
-	return step.file.level == AF_WRITE;
+	return gate_visible(&step.file);
 }
 
 static int add_target(
@@ -253,7 +253,7 @@ static int add_other(struct af_fs *fs, const char *path, const struct stat *st,
 		return -ENOMEM;
 	if (slash)
 		*slash = '\0';
-	if (!may_write(fs, path))
+	if (!is_visible(fs, path))
 		return 0;
 	err = copyup_dirs(fs, slash ? dir : "", &at);
 	if (err)

@@ -1,6 +1,6 @@
 /*
- * The names of hard-linked files in the source: a file that is copied up keeps all those that the
- * policy lets its user write. They are found by one walk of the source, when the first such file is
+ * The names of hard-linked files in the source: a file that is copied up keeps all those that can be
+ * seen, as it would if it were written to in the source. They are found by one walk of the source, when the first such file is
  * copied up, and again where names seem to be missing.
  */
 #ifndef AF_LINKS_H

@@ -160,7 +160,7 @@ static int dress_root(const struct af_fs *fs, struct af_upper *upper)
 {
 	struct layer_dir at = {.lower = fs->layer.root_fd, .upper = upper->delta.upper_fd};
 	const struct stat *st = &fs->layer.root;
-	int err = copy_attrs(at.lower, st, at.upper, copyup_attrs());
+	int err = copyup_dress(at.lower, st, at.upper);
 
 	return err ? err : copyup_set_ino(at.upper, st->st_ino);
 }
