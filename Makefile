@@ -30,7 +30,8 @@ FS = attr audit audit_infer change change_rename conn copyup copyup_dir copyup_t
 	overlay session stale tree upper upper_quota usage whiteout
 RUN = bwrap control env facts filter fsmount host identity inside opts plan refusals report rootfs \
 	sandbox show supervise terminal words
-SYNC = $(SYNC_PLAN) $(SYNC_APPLY) $(SYNC_SHOW)
+SYNC = $(SYNC_PLAN) $(SYNC_APPLY) $(SYNC_SHOW) $(SYNC_DAEMON)
+SYNC_DAEMON = daemon notify table watch
 SYNC_PLAN =
 SYNC_APPLY =
 SYNC_SHOW = beneath diff diff_binary diff_file diff_side diff_text discard fsck fsck_upper hold merge3 \
@@ -107,7 +108,8 @@ LIBS_RUN := $(shell $(PC) --libs $(PKGS_RUN) 2>/dev/null)
 LIBS_SYNC := $(shell $(PC) --libs $(PKGS_SYNC) 2>/dev/null)
 
 DEFINES = -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DAF_VERSION='"$(VERSION)"'
-ALL_CPPFLAGS = $(DEFINES) -Icommon $(PKG_CFLAGS) $(CPPFLAGS)
+# Only for "": common/ has a glob.h, as the C library has.
+ALL_CPPFLAGS = $(DEFINES) -iquotecommon $(PKG_CFLAGS) $(CPPFLAGS)
 ALL_CFLAGS = -std=gnu11 -O2 -g -fPIE -pthread $(WARNINGS) $(HARDEN) $(CFLAGS)
 ALL_LDFLAGS = -pie -pthread -Wl,--as-needed -Wl,-z,relro -Wl,-z,now \
 	$(filter -fsanitize=%,$(HARDEN)) $(CFLAGS) $(LDFLAGS)
@@ -278,7 +280,7 @@ lint-analyzer:
 lint-tidy: build/compile_flags.txt
 	@printf '%s\n' $(PROGRAM_C) | xargs -P$(shell nproc) -n1 clang-tidy --quiet -p build
 build/compile_flags.txt: $(B)/flags
-	@printf '%s\n' -std=gnu11 $(ALL_CPPFLAGS) | sed 's,^-I\([^/]\),-I$(CURDIR)/\1,' >$@
+	@printf '%s\n' -std=gnu11 $(ALL_CPPFLAGS) | sed 's,^\(-I\|-iquote\)\([^/]\),\1$(CURDIR)/\2,' >$@
 
 format:
 	clang-format -i $(C_FILES)
