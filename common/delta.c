@@ -1,6 +1,6 @@
 /*
- * Opening and closing a delta: its directories made or found, its lock taken, its log read for what it
- * says of the whole. See delta.h; what is tried and believed is in delta_check.c.
+ * Opening and closing a delta: its directories made or found, its lock taken, its log read for what
+ * it says of the whole. See delta.h; what is tried and believed is in delta_check.c.
  */
 #include "delta_internal.h"
 
@@ -32,7 +32,7 @@ int delta_fail(struct delta_fault *fault, int rc, const char *fmt, ...)
 	return rc;
 }
 
-/* ---- directories ------------------------------------------------------------------------------ */
+/* ---- directories ----------------------------------------------------------------------------- */
 
 static int open_dir(struct opening *o)
 {
@@ -79,7 +79,7 @@ static int make_part(const struct opening *o, const char *name)
 	return 0;
 }
 
-/* What a directory may hold in which a delta is made: nothing, or what a crash left of making one. */
+/* A delta is made where there is nothing, or what a crash left of making one. */
 static int refuse_foreign(const struct opening *o)
 {
 	static const char *const ours[] = {DELTA_UPPER, DELTA_WORK, DELTA_META, ".", ".."};
@@ -155,7 +155,7 @@ static int empty_work(const struct opening *o)
 	return o->use == DELTA_WRITE ? delta_probe(o->delta->work_fd, o->fault) : 0;
 }
 
-/* ---- the log ---------------------------------------------------------------------------------- */
+/* ---- the log --------------------------------------------------------------------------------- */
 
 static int make_log(const struct opening *o)
 {
@@ -246,8 +246,8 @@ static int check_boot(const struct opening *o, const struct summary *sum)
 	if (memcmp(boot_id, sum->boot_id, sizeof(boot_id)) == 0)
 		return 0;
 	return delta_fail(o->fault, -ESTALE,
-		"volatile, and the machine was started anew since: it may be damaged; look at it with "
-		"afsyncd --diff, then afsyncd --discard it");
+		"volatile, and the machine was started anew since: it may be damaged; look at it "
+		"with afsyncd --diff, then afsyncd --discard it");
 }
 
 static int read_log(const struct opening *o)
@@ -291,7 +291,7 @@ static int check_log(const struct opening *o)
 	return 0;
 }
 
-/* ---- all of it -------------------------------------------------------------------------------- */
+/* ---- all of it ------------------------------------------------------------------------------- */
 
 /* Takes away what was made for a delta that then could not be. Only what is empty goes. */
 static void unmake(const struct opening *o)

@@ -1,15 +1,17 @@
 /*
  * A delta on disk: what agentfensefs writes and afsyncd merges. The one contract between the two.
  *
- *     DIR/upper       what changed, as overlayfs (userxattr) would have it: a whiteout is a character
- *                     device 0:0, user.overlay.opaque = "y" hides what the source has in a directory
+ *     DIR/upper       what changed, as overlayfs (userxattr) would have it: a whiteout is a
+ *                     character device 0:0, user.overlay.opaque = "y" hides what the source has
+ *                     in a directory
  *     DIR/work        temporary files, same filesystem; emptied when it is opened for writing
  *     DIR/meta/lock   flock(2)ed for as long as it is in use; holds the holder's pid as text
  *     DIR/meta/log    journal.h's format: what this header calls records
  *
  * DIR is 0700. What the mount's user sets as user.overlay.X is stored as user.overlay.overlay.X, as
- * overlayfs escapes it (fs/overlayfs/xattrs.c), so nothing of theirs is taken for bookkeeping. A copied-up file
- * or directory carries the inode number that it is shown with in DELTA_XATTR_INO (8 bytes, little-endian).
+ * overlayfs escapes it (fs/overlayfs/xattrs.c), so nothing of theirs is taken for bookkeeping. A
+ * copied-up file or directory carries the inode number that it is shown with in DELTA_XATTR_INO (8
+ * bytes, little-endian).
  *
  * Records, in the order in which things happened:
  *     SOURCE   once, the first: whose delta this is
@@ -18,7 +20,8 @@
  *     ORIGIN   once for each path, before it is first changed or deleted: what the source held. A
  *              path in upper without one was made in the delta. Paths are the source's.
  *     REMOVE   a path of the source is deleted (its whiteout comes now), and when
- *     RENAME   what was seen at one path is seen at another from now on (for an exchange: two records)
+ *     RENAME   what was seen at one path is seen at another from now on (for an exchange: two
+ *              records)
  */
 #ifndef AF_DELTA_H
 #define AF_DELTA_H
@@ -55,7 +58,7 @@ enum delta_record_type {
 	DELTA_RENAME,
 };
 
-/* All texts are borrowed: when decoded, from the record's data. Paths have no slash at either end. */
+/* Texts are borrowed: when decoded, from the record's data. Paths have no slash at either end. */
 struct delta_source {
 	uint64_t dev, ino; /* of the source's root */
 	const char *path;  /* absolute, resolved */
@@ -122,13 +125,13 @@ int delta_read_rename(const struct journal_record *record, struct delta_rename *
 int64_t delta_now_ns(void);
 int delta_boot_id(char boot_id[DELTA_BOOT_ID_SIZE]);
 
-/* ---- the directories ---------------------------------------------------------------------------- */
+/* ---- the directories ------------------------------------------------------------------------- */
 
 enum delta_use {
-	DELTA_WRITE, /* agentfensefs: made if missing or empty; checked to be able to hold an upper */
+	DELTA_WRITE,   /* agentfensefs: made if missing or empty; tried for what an upper needs */
 	DELTA_MERGE,   /* afsyncd: must be there, and in use by nobody */
-	DELTA_DISCARD, /* afsyncd --discard: as DELTA_MERGE, but stale, damaged or of another version
-	                  will do (then log.fd may be -1): only for delta_reset() */
+	DELTA_DISCARD, /* afsyncd --discard: as DELTA_MERGE, but stale, damaged or of another
+	                  version will do (then log.fd may be -1): only for delta_reset() */
 	DELTA_LOOK,    /* afsyncd -n, --diff: as it is; in use or not; nothing is written or held */
 };
 
@@ -136,10 +139,10 @@ struct af_delta {
 	int dir_fd, upper_fd, work_fd, meta_fd; /* O_PATH | O_DIRECTORY, owned */
 	int lock_fd;                            /* owned; -1: not held */
 	struct af_journal log;
-	bool is_new; /* the log has no record (and upper nothing) yet */
-	bool trusted; /* DIR, meta and what it holds belong to us or to root, and nobody else may write
-	                 there (nor in upper and work, where others can get to them) */
-	bool in_use;      /* DELTA_LOOK of one that is mounted or merged */
+	bool is_new;  /* the log has no record (and upper nothing) yet */
+	bool trusted; /* DIR, meta and what it holds belong to us or to root, and nobody else may
+	                 write there (nor in upper and work, where others can get to them) */
+	bool in_use;  /* DELTA_LOOK of one that is mounted or merged */
 	bool is_volatile; /* as its SOURCE record says, if it has one */
 };
 
@@ -151,8 +154,8 @@ struct delta_fault {
 /*
  * Opens the delta at path, or says why not: -errno and fault->text; everything is closed then. For
  * DELTA_WRITE delta->is_volatile is set before, as the option says: whether one that is made now is
- * synced. It is made 0700 (its parent must exist), work is emptied, and what upper must be able to do
- * is tried in work: user xattrs, a whiteout, RENAME_WHITEOUT, RENAME_EXCHANGE (-EOPNOTSUPP).
+ * synced. It is made 0700 (its parent must exist), work is emptied, and what upper must be able to
+ * do is tried in work: user xattrs, a whiteout, RENAME_WHITEOUT, RENAME_EXCHANGE (-EOPNOTSUPP).
  *
  * -ENOENT: there is none. -EBUSY: another process has it (the fault names its pid). -ENOTEMPTY: a
  * directory that holds something else. -EPERM: not ours, for DELTA_WRITE. -EBADMSG: damaged.
@@ -162,19 +165,17 @@ struct delta_fault {
 int delta_open(
 	struct af_delta *delta, const char *path, enum delta_use use, struct delta_fault *fault);
 void delta_close(struct af_delta *delta);
-/* Names this process as the holder of the lock, which fork(2) passes on: for a daemon's child. */
-void delta_lock_claim(const struct af_delta *delta);
 
 /*
- * Empties it after a merge or for --discard, under its lock: upper is exchanged for an empty one (and
- * upper_fd with it), the log for one without records, so that the delta is as one just made
- * (is_new). A crash leaves the old delta or an empty one. Then what the old upper held is removed: an
- * error of that (-errno too) leaves no more than rubbish in work.
+ * Empties it after a merge or for --discard, under its lock: upper is exchanged for an empty one
+ * (and upper_fd with it), the log for one without records, so that the delta is as one just made
+ * (is_new). A crash leaves the old delta or an empty one. Then what the old upper held is removed:
+ * an error of that (-errno too) leaves no more than rubbish in work.
  */
 int delta_reset(struct af_delta *delta);
 /*
- * Replaces the log, under the lock, by one that fill() writes; other than 0 from it is passed on, and
- * the old log stays. Durable, and all of it or nothing, when it returns 0.
+ * Replaces the log, under the lock, by one that fill() writes; other than 0 from it is passed on,
+ * and the old log stays. Durable, and all of it or nothing, when it returns 0.
  */
 int delta_log_replace(
 	struct af_delta *delta, int (*fill)(void *arg, struct af_journal *log), void *arg);
@@ -188,8 +189,9 @@ static inline bool delta_is_whiteout(const struct stat *st)
 bool delta_is_opaque(int fd);
 
 /*
- * The name under which the mount's user's xattr `name` is stored in upper, and back: writes at most size
- * bytes with the NUL; returns 0, -ERANGE, or (unescape) -ENODATA where it is bookkeeping and none of theirs.
+ * The name under which the mount's user's xattr `name` is stored in upper, and back: writes at most
+ * size bytes with the NUL; returns 0, -ERANGE, or (unescape) -ENODATA where it is bookkeeping and
+ * none of theirs.
  */
 int delta_xattr_escape(char *out, size_t size, const char *name);
 int delta_xattr_unescape(char *out, size_t size, const char *name);

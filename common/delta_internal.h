@@ -18,23 +18,23 @@
 int delta_fail(struct delta_fault *fault, int rc, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* ---- delta_lock.c ------------------------------------------------------------------------------- */
+/* ---- delta_lock.c ---------------------------------------------------------------------------- */
 
 /* Takes the lock, or for DELTA_LOOK only tells (in_use). meta is open. */
 int delta_lock(struct af_delta *delta, enum delta_use use, struct delta_fault *fault);
 
-/* ---- delta_check.c ------------------------------------------------------------------------------ */
+/* ---- delta_check.c --------------------------------------------------------------------------- */
 
 /*
- * Tries in work, which is empty, what upper must be able to do, and leaves it empty. -EOPNOTSUPP, or
- * the -errno of something else.
+ * Tries in work, which is empty, what upper must be able to do, and leaves it empty. -EOPNOTSUPP,
+ * or the -errno of something else.
  */
 int delta_probe(int work_fd, struct delta_fault *fault);
 
 /* Whether nobody but us and root may have written what is believed: see af_delta.trusted. */
 bool delta_is_trusted(const struct af_delta *delta);
 
-/* ---- delta_reset.c ------------------------------------------------------------------------------ */
+/* ---- delta_reset.c --------------------------------------------------------------------------- */
 
 /* 1 where the directory, which may be O_PATH, holds nothing; 0; or -errno. */
 int delta_is_empty(int dir_fd);
@@ -43,8 +43,8 @@ int delta_is_empty(int dir_fd);
 int delta_log_make(struct af_delta *delta);
 
 /*
- * Under the lock, before the log is opened: a reset that a crash cut off is finished where upper had
- * been exchanged, else forgotten, and so is a log that was to replace another.
+ * Under the lock, before the log is opened: a reset that a crash cut off is finished where upper
+ * had been exchanged, else forgotten, and so is a log that was to replace another.
  */
 int delta_recover(const struct af_delta *delta);
 

@@ -49,6 +49,16 @@ static int take(int fd)
 	}
 }
 
+static void name_holder(int fd)
+{
+	char text[16];
+	int len = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
+
+	/* The lock holds without it: on a full disk nobody is named. */
+	if (ftruncate(fd, 0) == 0 && pwrite(fd, text, (size_t)len, 0) < len)
+		(void)!ftruncate(fd, 0);
+}
+
 static void look(struct af_delta *delta)
 {
 	af_autoclose int fd = open_lock(delta, DELTA_LOOK);
@@ -79,17 +89,7 @@ int delta_lock(struct af_delta *delta, enum delta_use use, struct delta_fault *f
 	/* What has another name is not ours to write to; what has none was removed meanwhile. */
 	if (!S_ISREG(st.st_mode) || st.st_nlink != 1)
 		return delta_fail(fault, -EPERM, "meta/lock: not a file of its own");
+	name_holder(fd);
 	delta->lock_fd = af_steal_fd(&fd);
-	delta_lock_claim(delta);
 	return 0;
-}
-
-void delta_lock_claim(const struct af_delta *delta)
-{
-	char text[16];
-	int len = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
-
-	/* The lock holds without it: on a full disk nobody is named. */
-	if (ftruncate(delta->lock_fd, 0) == 0 && pwrite(delta->lock_fd, text, (size_t)len, 0) < len)
-		(void)!ftruncate(delta->lock_fd, 0);
 }

@@ -23,7 +23,7 @@ enum {
 	RENAME_IS_NEW = 2,
 };
 
-/* ---- what may be in a record ------------------------------------------------------------------ */
+/* ---- what may be in a record ----------------------------------------------------------------- */
 
 /* len bytes of components as path_is_component() wants them, without a slash at either end. */
 static bool path_is_sound(const char *path, size_t len)
@@ -108,7 +108,7 @@ static bool rename_is_sound(const struct delta_rename *renamed)
 		!are_nested(renamed->from, renamed->to);
 }
 
-/* ---- to bytes --------------------------------------------------------------------------------- */
+/* ---- to bytes -------------------------------------------------------------------------------- */
 
 struct pack {
 	uint8_t numbers[160];
@@ -244,7 +244,7 @@ int delta_log_rename(struct af_journal *log, const struct delta_rename *renamed)
 	return pack_append(&pack, log, DELTA_RENAME);
 }
 
-/* ---- and back --------------------------------------------------------------------------------- */
+/* ---- and back -------------------------------------------------------------------------------- */
 
 struct unpack {
 	const uint8_t *at;
@@ -403,7 +403,7 @@ int delta_read_rename(const struct journal_record *record, struct delta_rename *
 	return unpack_end(&unpack, rename_is_sound(renamed));
 }
 
-/* ---- what records are stamped with ------------------------------------------------------------ */
+/* ---- what records are stamped with ----------------------------------------------------------- */
 
 int64_t delta_now_ns(void)
 {

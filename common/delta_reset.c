@@ -1,9 +1,10 @@
 /*
- * Making a delta's log anew, and emptying a delta, so that a crash at any point leaves the old one or
- * the new one.
+ * Making a delta's log anew, and emptying a delta, so that a crash at any point leaves the old one
+ * or the new one.
  *
- * A reset is committed when upper is exchanged for an empty directory. From before that on there is an
- * empty log beside the old one; the next who has the lock puts it into its place if upper is empty.
+ * A reset is committed when upper is exchanged for an empty directory. From before that on there is
+ * an empty log beside the old one; the next who has the lock puts it into its place if upper is
+ * empty.
  */
 #include "delta_internal.h"
 
@@ -46,7 +47,7 @@ static int sync_dir(const struct af_delta *delta, int fd)
 	return delta->is_volatile ? 0 : journal_sync_dir(fd);
 }
 
-/* ---- logs ------------------------------------------------------------------------------------- */
+/* ---- logs ------------------------------------------------------------------------------------ */
 
 static int make(const struct af_delta *delta, const char *name, struct af_journal *log)
 {
@@ -117,7 +118,7 @@ int delta_recover(const struct af_delta *delta)
 	return sync_dir(delta, delta->meta_fd);
 }
 
-/* ---- upper ------------------------------------------------------------------------------------ */
+/* ---- upper ----------------------------------------------------------------------------------- */
 
 static int exchange_upper(struct af_delta *delta)
 {

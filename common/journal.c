@@ -1,8 +1,8 @@
 /*
  * Files of checksummed records. See journal.h, which has the format.
  *
- * What is read here may have been written by anyone: every length is checked against the file before
- * memory is taken for it. What the payloads mean is their owner's affair.
+ * What is read here may have been written by anyone: every length is checked against the file
+ * before memory is taken for it. What the payloads mean is their owner's affair.
  */
 #include "journal.h"
 
@@ -42,7 +42,7 @@ static size_t record_size(size_t payload)
 	return sizeof(struct record_head) + ((payload + 7) & ~(size_t)7);
 }
 
-/* ---- files ------------------------------------------------------------------------------------ */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 int journal_sync_dir(int dirfd)
 {
@@ -176,7 +176,7 @@ void journal_close(struct af_journal *journal)
 	errno = saved;
 }
 
-/* ---- writing ---------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 static int write_at(int fd, const uint8_t *data, size_t size, uint64_t offset)
 {
@@ -235,7 +235,7 @@ int journal_append(
 	if (!record)
 		return -ENOMEM;
 	rc = write_at(journal->fd, record, record_size(payload), journal->end);
-	/* Where even this fails, the rest is no whole record, and the next one is written over it. */
+	/* Where even this fails, the rest is no whole record, and is written over. */
 	if (rc && ftruncate(journal->fd, (off_t)journal->end) < 0)
 		return rc;
 	if (!rc)
@@ -248,7 +248,7 @@ int journal_sync(const struct af_journal *journal)
 	return fdatasync(journal->fd) < 0 ? -errno : 0;
 }
 
-/* ---- reading ---------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 int journal_read(struct journal_reader *reader, const struct af_journal *journal)
 {
@@ -261,8 +261,8 @@ int journal_read(struct journal_reader *reader, const struct af_journal *journal
 }
 
 /*
- * Fills the memory from the record's beginning on with at least `want` bytes. Returns 1, 0 where the
- * file ends before, or -errno.
+ * Fills the memory from the record's beginning on with at least `want` bytes. Returns 1, 0 where
+ * the file ends before, or -errno.
  */
 static int load(struct journal_reader *reader, size_t want)
 {

@@ -52,9 +52,8 @@ int journal_create_unsynced(
 
 /*
  * Opens an existing one for appending and cuts off a torn end (flags O_RDWR), or for reading alone
- * (O_RDONLY). Never follows a symlink and never blocks on a FIFO.
- * -ENOENT; -EBADMSG: not such a file; -EPROTONOSUPPORT: another version; -EMLINK: to be written, but
- * it has other names; -errno.
+ * (O_RDONLY). Never follows a symlink and never blocks on a FIFO. -ENOENT; -EBADMSG: not such a
+ * file; -EPROTONOSUPPORT: another version; -EMLINK: to be written, but it has other names; -errno.
  */
 int journal_open(struct af_journal *journal, int dirfd, const char *name, uint32_t kind,
 	uint32_t version, int flags);
@@ -71,7 +70,7 @@ int journal_sync(const struct af_journal *journal);
 /* Makes the names in a directory durable; dirfd may be O_PATH. */
 int journal_sync_dir(int dirfd);
 
-/* From the first record on; what is appended meanwhile is not seen. Ended with journal_read_end(). */
+/* From the first record on, without what is appended later. Ended with journal_read_end(). */
 int journal_read(struct journal_reader *reader, const struct af_journal *journal);
 /* 1 and *record, 0 at the end (see torn), or -errno. */
 int journal_next(struct journal_reader *reader, struct journal_record *record);

@@ -1,6 +1,6 @@
 /*
- * libFuzzer target: whatever a delta's log holds, reading it ends, and what is decoded can be encoded
- * again to the same bytes.
+ * libFuzzer target: whatever a delta's log holds, reading it ends, and what is decoded can be
+ * encoded again to the same bytes.
  *
  * Input: a byte, then, with 0: a whole file. 1: a file's records, to which its header is added.
  * 2 to 8: the payload of a record of type 1 to 7, which gets its checksum. Others: as 1, with the

@@ -1,6 +1,7 @@
 /*
- * What is killed in the middle of changing a delta, at each of its system calls one after the other,
- * leaves the delta as it was or as it was to be; and whoever has the lock next need not know.
+ * What is killed in the middle of changing a delta, at each of its system calls one after the
+ * other, leaves the delta as it was or as it was to be; and whoever has the lock next need not
+ * know.
  */
 #include "delta_check.h"
 

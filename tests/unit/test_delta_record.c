@@ -1,6 +1,6 @@
 /*
- * Unit tests of common/delta_record.c: what was logged is read back; what cannot be is neither logged
- * nor read, whatever bytes lie there.
+ * Unit tests of common/delta_record.c: what was logged is read back; what cannot be is neither
+ * logged nor read, whatever bytes lie there.
  */
 #include "delta.h"
 

@@ -1,6 +1,6 @@
 /*
- * Unit tests of common/journal.c: what was appended is read back, and whatever was done to the file,
- * no more and no less than the whole records before the damage.
+ * Unit tests of common/journal.c: what was appended is read back, and whatever was done to the
+ * file, no more and no less than the whole records before the damage.
  */
 #include "journal.h"
 
