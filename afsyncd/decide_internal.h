@@ -1,0 +1,46 @@
+/*
+ * What plan.c and plan_steps.c share.
+ */
+#ifndef AF_DECIDE_INTERNAL_H
+#define AF_DECIDE_INTERNAL_H
+
+#include "decide.h"
+
+/* What becomes of a fact. */
+enum fate {
+	FATE_NOTHING, /* there is nothing to do; it leaves the delta */
+	FATE_IMPLIED, /* a directory that is made if something in it is */
+	FATE_DO,
+	FATE_BESIDE, /* put beside the source's, under another name */
+	FATE_STAY,
+	FATE_DROP, /* the source's is later: it leaves the delta unmerged */
+};
+
+struct decided {
+	enum decide_kind kind;
+	enum fate fate;
+	enum plan_letter letter;
+	bool listed;
+	bool moved;      /* what is deleted here is at another path; that entry has its steps */
+	size_t moved_to; /* ... the fact of that path */
+	char *why;       /* owned */
+	bool made;       /* a directory: its step is there */
+};
+
+struct planner {
+	struct plan *plan;
+	const struct facts *facts, *below;
+	enum conflict_strategy strategy;
+	const char *conflict_id;
+	struct decided *decided; /* one for each fact */
+	size_t step_room;
+	size_t *links; /* hash of inodes with several names -> index + 1 of the fact that is put */
+	size_t links_mask;
+};
+
+/* The fact of the directory that the fact is in; SIZE_MAX: it is in the root. */
+size_t decide_parent(const struct facts *facts, size_t index);
+/* Fills plan->steps. 0 or -ENOMEM. */
+int decide_steps(struct planner *planner);
+
+#endif

@@ -1,0 +1,336 @@
+/*
+ * What becomes of each fact, and the entries that tell of it. See decide.h and plan.h; the steps are
+ * plan_steps.c's. Pure.
+ */
+#include "decide_internal.h"
+
+#include "cleanup.h"
+#include "scan.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+void plan_fini(struct plan *plan)
+{
+	for (size_t i = 0; i < plan->entry_count; i++) {
+		free(plan->entries[i].path);
+		free(plan->entries[i].old_path);
+		free(plan->entries[i].why);
+	}
+	for (size_t i = 0; i < plan->step_count; i++) {
+		free(plan->steps[i].path);
+		free(plan->steps[i].from);
+		free(plan->steps[i].content);
+	}
+	free(plan->entries);
+	free(plan->steps);
+	*plan = (struct plan){0};
+}
+
+/* ---- what becomes of each ----------------------------------------------------------------------- */
+
+static enum plan_letter letter_of(enum decide_kind kind)
+{
+	switch (kind) {
+	case DECIDE_NOTHING:
+	case DECIDE_IMPLIED:
+	case DECIDE_ADD:
+		return PLAN_ADDED;
+	case DECIDE_MODIFY:
+		return PLAN_MODIFIED;
+	case DECIDE_DELETE:
+		return PLAN_DELETED;
+	case DECIDE_TYPE:
+		return PLAN_TYPE;
+	case DECIDE_ATTRS:
+		return PLAN_MODE;
+	}
+	return PLAN_MODIFIED;
+}
+
+static int set(struct decided *decided, enum fate fate, enum plan_letter letter, const char *why)
+{
+	decided->fate = fate;
+	decided->letter = letter;
+	free(decided->why);
+	decided->why = why ? strdup(why) : NULL;
+	return why && !decided->why ? -ENOMEM : 0;
+}
+
+static int hold_back(struct decided *decided, const char *why)
+{
+	return set(decided, FATE_STAY, PLAN_HELD, why);
+}
+
+/* Not even a conflict is looked for where it may not be merged. */
+static int check_allowed(const struct fact *fact, struct decided *decided)
+{
+	if (fact->refused)
+		return hold_back(decided, fact->refused);
+	if (!fact->may_write)
+		return hold_back(decided, "the policy does not let it be written");
+	return fact->held ? hold_back(decided, fact->held) : 0;
+}
+
+static const char *conflict_why(const struct fact *fact)
+{
+	if (fact->source.st_mode == 0)
+		return "deleted in the source";
+	if (S_ISDIR(fact->source.st_mode) && fact->source_unchanged)
+		return "the source has changed in it";
+	if (fact->upper.st_mode == 0)
+		return "deleted here, changed in the source";
+	return fact->origin && fact->origin->record.mode ? "changed in the source as well"
+							 : "made in the source as well";
+}
+
+static int resolve(
+	const struct planner *planner, const struct fact *fact, bool later, struct decided *decided)
+{
+	const char *why = conflict_why(fact);
+
+	switch (planner->strategy) {
+	case CONFLICT_LWW:
+		return set(decided, later ? FATE_DO : FATE_DROP, PLAN_CONFLICT,
+			later ? why : "the source's is later");
+	case CONFLICT_MERGE:
+		if (fact->merged)
+			return set(decided, FATE_DO, PLAN_CONFLICT, why);
+		/* fall through */
+	case CONFLICT_BOTH:
+		/* Of a deletion or a directory there is nothing to put beside. */
+		if (fact->source.st_mode == 0)
+			return set(decided, FATE_DO, PLAN_CONFLICT, why);
+		return set(decided,
+			S_ISREG(fact->upper.st_mode) || S_ISLNK(fact->upper.st_mode) ? FATE_BESIDE
+										     : FATE_STAY,
+			PLAN_CONFLICT, why);
+	case CONFLICT_KEEP:
+	case CONFLICT_FAIL:
+		return set(decided, FATE_STAY, PLAN_CONFLICT, why);
+	}
+	return -EINVAL;
+}
+
+/* What the source has in a directory that goes: each must be allowed to, and known. */
+static int check_below(
+	const struct planner *planner, size_t index, struct decided *decided, bool *later)
+{
+	const struct fact *root = &planner->facts->items[index];
+	bool conflict = false;
+	int err = 0;
+
+	for (size_t i = root->below_first; i < root->below_end && !err && decided->fate == FATE_DO;
+		i++) {
+		const struct fact *fact = &planner->below->items[i];
+		bool known = fact->origin && fact->origin->record.mode != 0;
+
+		err = check_allowed(fact, decided);
+		if (known && fact->source_unchanged)
+			continue;
+		conflict = true;
+		*later = *later && planner->strategy == CONFLICT_LWW && root->origin &&
+			(root->upper.st_mode ? decide_is_later(root)
+					     : root->origin->removed_ns >=
+						(int64_t)fact->source.st_ctim.tv_sec * 1000000000 +
+							fact->source.st_ctim.tv_nsec);
+	}
+	if (err || decided->fate != FATE_DO || !conflict)
+		return err;
+	/* Nobody has seen what would be deleted: only what is known to be older goes. */
+	return resolve(planner, root, *later, decided);
+}
+
+static int decide_one(const struct planner *planner, size_t index)
+{
+	const struct fact *fact = &planner->facts->items[index];
+	struct decided *decided = &planner->decided[index];
+	bool later = decide_is_later(fact);
+	int err = 0;
+
+	decided->kind = decide_kind(fact);
+	decided->fate = FATE_NOTHING;
+	decided->letter = letter_of(decided->kind);
+	if (!fact->taken) {
+		decided->fate = FATE_STAY;
+		return 0;
+	}
+	if (decided->kind == DECIDE_NOTHING && !fact->refused)
+		return 0;
+	if (decided->kind == DECIDE_IMPLIED && !fact->refused) {
+		decided->fate = FATE_IMPLIED;
+		return 0;
+	}
+	decided->listed = true;
+	decided->fate = FATE_DO;
+	err = check_allowed(fact, decided);
+	if (!err && decided->fate == FATE_DO && decide_is_conflict(fact))
+		err = resolve(planner, fact, later, decided);
+	if (!err && decided->fate == FATE_DO)
+		err = check_below(planner, index, decided, &later);
+	return err;
+}
+
+/* ---- directories and what is in them ------------------------------------------------------------ */
+
+static bool is_within(const char *path, const char *dir)
+{
+	size_t len = strlen(dir);
+
+	return strncmp(path, dir, len) == 0 && path[len] == '/';
+}
+
+size_t decide_parent(const struct facts *facts, size_t index)
+{
+	const char *path = facts->items[index].path, *slash = strrchr(path, '/');
+	af_autofree char *dir = slash ? strndup(path, (size_t)(slash - path)) : NULL;
+	const struct fact *parent = dir ? facts_find(facts, dir) : NULL;
+
+	return parent ? (size_t)(parent - facts->items) : SIZE_MAX;
+}
+
+/* What cannot be made has nothing made in it. */
+static int follow_parents(const struct planner *planner)
+{
+	for (size_t i = 0; i < planner->facts->count; i++) {
+		struct decided *decided = &planner->decided[i];
+		size_t up = decide_parent(planner->facts, i);
+		const struct decided *parent = up == SIZE_MAX ? NULL : &planner->decided[up];
+
+		if (!parent || decided->fate == FATE_STAY ||
+			planner->facts->items[i].upper.st_mode == 0)
+			continue;
+		/* A directory that the source has too, or that is only not asked for, is there to be used. */
+		if (parent->fate == FATE_STAY && planner->facts->items[up].taken &&
+			!S_ISDIR(planner->facts->items[up].source.st_mode)) {
+			decided->listed = true;
+			if (set(decided, FATE_STAY, parent->letter, parent->why))
+				return -ENOMEM;
+		} else if (parent->fate == FATE_DROP &&
+			!S_ISDIR(planner->facts->items[up].source.st_mode)) {
+			decided->fate = FATE_DROP;
+		}
+	}
+	return 0;
+}
+
+/* ---- renames ------------------------------------------------------------------------------------ */
+
+/* Whether the fact moved along with the directory that it is in. */
+static bool moved_along(const struct planner *planner, size_t index)
+{
+	const struct fact *fact = &planner->facts->items[index];
+	size_t up = decide_parent(planner->facts, index);
+	const struct fact *parent = up == SIZE_MAX ? NULL : &planner->facts->items[up];
+
+	return parent && planner->decided[up].letter == PLAN_RENAMED && parent->old_path &&
+		fact->old_path && is_within(fact->old_path, parent->old_path) &&
+		strcmp(fact->old_path + strlen(parent->old_path),
+			fact->path + strlen(parent->path)) == 0;
+}
+
+static void find_rename(const struct planner *planner, size_t index)
+{
+	const struct fact *fact = &planner->facts->items[index];
+	struct decided *decided = &planner->decided[index];
+	const struct fact *gone;
+
+	if (!fact->old_path || decided->fate != FATE_DO || decided->letter == PLAN_CONFLICT)
+		return;
+	if (moved_along(planner, index)) {
+		decided->letter = fact->content_changed ? PLAN_MODIFIED : PLAN_MODE;
+		decided->listed = fact->content_changed ||
+			(fact->attrs_changed && !S_ISDIR(fact->upper.st_mode));
+		return;
+	}
+	gone = facts_find(planner->facts, fact->old_path);
+	if (!gone || gone->upper.st_mode != 0)
+		return;
+	if (planner->decided[gone - planner->facts->items].fate != FATE_DO ||
+		planner->decided[gone - planner->facts->items].letter != PLAN_DELETED ||
+		planner->decided[gone - planner->facts->items].moved)
+		return;
+	decided->letter = PLAN_RENAMED;
+	planner->decided[gone - planner->facts->items].moved = true;
+	planner->decided[gone - planner->facts->items].moved_to = index;
+	planner->decided[gone - planner->facts->items].listed = false;
+}
+
+/* ---- entries ------------------------------------------------------------------------------------ */
+
+static int add_entry(const struct planner *planner, size_t index)
+{
+	const struct fact *fact = &planner->facts->items[index];
+	const struct decided *decided = &planner->decided[index];
+	struct plan_entry *entry = &planner->plan->entries[planner->plan->entry_count++];
+
+	*entry = (struct plan_entry){
+		.letter = decided->letter,
+		.path = strdup(fact->path),
+		.stays = decided->fate == FATE_STAY,
+		.unlisted = !decided->listed,
+		.is_dir = S_ISDIR(fact->upper.st_mode ? fact->upper.st_mode : fact->source.st_mode),
+		.upper = fact->upper,
+	};
+	if (decided->letter == PLAN_RENAMED)
+		entry->old_path = strdup(fact->old_path);
+	if (decided->why)
+		entry->why = strdup(decided->why);
+	return entry->path && (entry->old_path || decided->letter != PLAN_RENAMED) &&
+			(entry->why || !decided->why)
+		? 0
+		: -ENOMEM;
+}
+
+static bool has_conflict(const struct planner *planner)
+{
+	for (size_t i = 0; i < planner->facts->count; i++)
+		if (planner->decided[i].letter == PLAN_CONFLICT && planner->decided[i].listed)
+			return true;
+	return false;
+}
+
+static int run(struct planner *planner)
+{
+	size_t count = planner->facts->count;
+	int err = 0;
+
+	for (size_t i = 0; i < count && !err; i++)
+		err = decide_one(planner, i);
+	if (!err)
+		err = follow_parents(planner);
+	for (size_t i = 0; i < count && !err; i++)
+		find_rename(planner, i);
+	planner->plan->failed = planner->strategy == CONFLICT_FAIL && has_conflict(planner);
+	for (size_t i = 0; i < count && !err; i++) {
+		if (planner->plan->failed)
+			planner->decided[i].fate = FATE_STAY;
+		err = add_entry(planner, i);
+	}
+	return err || planner->plan->failed ? err : decide_steps(planner);
+}
+
+int decide_plan(struct plan *plan, const struct facts *facts, const struct facts *below,
+	enum conflict_strategy strategy, const char *conflict_id)
+{
+	struct planner planner = {
+		.plan = plan,
+		.facts = facts,
+		.below = below,
+		.strategy = strategy,
+		.conflict_id = conflict_id,
+		.decided = calloc(facts->count + 1, sizeof(struct decided)),
+	};
+	int err = -ENOMEM;
+
+	*plan = (struct plan){.entries = calloc(facts->count + 1, sizeof(struct plan_entry))};
+	if (planner.decided && plan->entries)
+		err = run(&planner);
+	for (size_t i = 0; planner.decided && i < facts->count; i++)
+		free(planner.decided[i].why);
+	free(planner.decided);
+	if (err)
+		plan_fini(plan);
+	return err;
+}
