@@ -21,6 +21,7 @@ struct decided {
 	enum fate fate;
 	enum plan_letter letter;
 	bool listed;
+	bool along;      /* it moved with the directory that it is in */
 	bool moved;      /* what is deleted here is at another path; that entry has its steps */
 	size_t moved_to; /* ... the fact of that path */
 	char *why;       /* owned */

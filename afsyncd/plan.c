@@ -224,8 +224,9 @@ static bool moved_along(const struct planner *planner, size_t index)
 	size_t up = decide_parent(planner->facts, index);
 	const struct fact *parent = up == SIZE_MAX ? NULL : &planner->facts->items[up];
 
-	return parent && planner->decided[up].letter == PLAN_RENAMED && parent->old_path &&
-		fact->old_path && is_within(fact->old_path, parent->old_path) &&
+	return parent &&
+		(planner->decided[up].letter == PLAN_RENAMED || planner->decided[up].along) &&
+		parent->old_path && fact->old_path && is_within(fact->old_path, parent->old_path) &&
 		strcmp(fact->old_path + strlen(parent->old_path),
 			fact->path + strlen(parent->path)) == 0;
 }
@@ -239,6 +240,7 @@ static void find_rename(const struct planner *planner, size_t index)
 	if (!fact->old_path || decided->fate != FATE_DO || decided->letter == PLAN_CONFLICT)
 		return;
 	if (moved_along(planner, index)) {
+		decided->along = true;
 		decided->letter = fact->content_changed ? PLAN_MODIFIED : PLAN_MODE;
 		decided->listed = fact->content_changed ||
 			(fact->attrs_changed && !S_ISDIR(fact->upper.st_mode));
