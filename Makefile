@@ -54,7 +54,8 @@ UNIT_SYNC_PLAN = test_sync_plan
 UNIT_SYNC_APPLY =
 UNIT_SYNC_SHOW = test_sync_diff test_sync_hold test_sync_opts test_sync_show
 SYS = sys sys_attrs sys_data sys_names
-FIXTURES = attack fs_handles fs_race fsdiff linux_data linux_names linux_sharing peer treecmp
+FIXTURES = attack delta_layers delta_names fs_handles fs_race fsdiff linux_data linux_names \
+	linux_sharing ovl_random peer treecmp
 FUZZERS = fuzz_policy fuzz_delta
 FUZZ_SECONDS = 60
 BENCHES = bench_policy
