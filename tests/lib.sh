@@ -18,6 +18,7 @@
 #     is_root    is_mounted MNT    fd_count PID    daemon_of MNT (its pid)
 #     diag TEXT    skip_all REASON    skip NAME REASON    done_testing (the last line of each case)
 #
+# With AF_DELTA=1 mounts get a delta; deltalib.sh, which is sourced too, tells how cases go with that.
 # RUNAS=as_user before mount_fs, try_mount, umount_fs or errno_is runs the program as that user.
 # A case never waits without a limit and never sleeps for a fixed time.
 set -u
@@ -214,7 +215,8 @@ af_bounded()
 
 try_mount()
 {
-	af_bounded 20 "$AFS" "$@" </dev/null
+	af_choose_delta "$@"
+	af_bounded 20 "$AFS" "${af_delta_option[@]}" "$@" </dev/null
 }
 
 mount_fs()
@@ -223,6 +225,7 @@ mount_fs()
 	mkdir -p "$mnt"
 	case ${RUNAS:-} in as_user) is_root && af_user_home && chown aftest: "$mnt" ;; esac
 	mnt=$(cd "$mnt" && pwd -P)
+	af_note_source "$mnt" "${*: -2:1}"
 	try_mount "$@" || status=$?
 	if [ "$status" -ne 0 ] || is_not_mounted "$mnt"; then
 		diag "mount_fs: status $status: $AFS $*"
@@ -240,7 +243,8 @@ umount_fs()
 	else
 		af_bounded 20 fusermount3 -u -- "$mnt"
 	fi || return
-	wait_for 10 is_not_mounted "$mnt"
+	wait_for 10 is_not_mounted "$mnt" || return
+	af_check_source "$mnt"
 }
 
 # The pid of the agentfensefs whose command line ends in this mount point.
@@ -261,6 +265,8 @@ fd_count()
 	local fds=(/proc/"$1"/fd/*)
 	echo "${#fds[@]}"
 }
+
+. "$ROOT/tests/deltalib.sh"
 
 # ---- the end ----------------------------------------------------------------------------------
 

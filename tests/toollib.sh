@@ -4,7 +4,7 @@
 #     with_tools FUNCTION     each_user, each with TREE (a tree to work on) and a mount of SRC at MNT
 #     tool NAME FLAGS SCRIPT  runs the text in a new directory of MNT and of a plain one, $1 being
 #                             TREE: output, status and the trees left must be the same (FLAGS as
-#                             treecmp's), in the source beneath too; then rm -rf takes all away
+#                             treecmp's), in what lies beneath too; then rm -rf takes all away
 
 af_with_tools()
 {
@@ -42,8 +42,8 @@ tool()
 	# shellcheck disable=SC2086 # no flags must be no argument
 	check "$WHO: $name: leaves the same" same_tree $flags "$PLAIN" "$MNT"
 	# shellcheck disable=SC2086
-	check "$WHO: $name: the same in the source" same_tree $flags "$PLAIN" "$SRC"
+	check "$WHO: $name: the same beneath" same_tree $flags "$PLAIN" "$(at_rest .)"
 	$RUNAS rm -rf "$PLAIN/work"
 	check "$WHO: $name: rm -rf" $RUNAS rm -rf "$MNT/work"
-	is "$($RUNAS find "$MNT" "$SRC" -mindepth 1)" '' "$WHO: $name: nothing is left"
+	is "$($RUNAS find "$MNT" -mindepth 1; find_beneath -mindepth 1)" '' "$WHO: $name: nothing is left"
 }

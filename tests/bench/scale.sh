@@ -45,7 +45,7 @@ perl -e '
 		open(F, ">", "$s/file-number-$i") or die "$s: $!";
 	}' "$dir/src" "$files"
 
-"$BUILD/agentfensefs" -f -o 'rule=write:/,rule=none:*.key,rule=read:/**/.git/' "$dir/src" "$dir/mnt" &
+"$BUILD/agentfensefs" -f ${AF_DELTA:+-o "delta=$dir/delta"} -o 'rule=write:/,rule=none:*.key,rule=read:/**/.git/' "$dir/src" "$dir/mnt" &
 pid=$!
 for _ in $(seq 500); do
 	mountpoint -q "$dir/mnt" && break

@@ -3,6 +3,7 @@
 # what is done through the mount is seen at once in either.
 . "$(dirname "$0")/../../lib.sh"
 . "$ROOT/tests/fslib.sh"
+source_moves
 
 # seen NAME EXPECTED COMMAND...: its output is as expected, at once or within what the mode promises
 shows()
@@ -87,17 +88,17 @@ held_open()
 	wait "$pid"
 }
 
-# Through the mount, and into the source, there is nothing to wait for.
+# Through the mount, and into what lies beneath, there is nothing to wait for.
 by_ourselves()
 {
 	patience=0
 	$RUNAS bash -c 'cd "$1/d"; echo one >own; mkdir own-d; mv own own-d/; chmod 640 own-d/own' sh "$MNT"
 	seen 'written, moved, changed through the mount' 640 stat -c %a "$MNT/d/own-d/own"
-	seen 'and in the source' one cat "$SRC/d/own-d/own"
+	seen 'and beneath' one cat "$(at_rest d/own-d/own)"
 	$RUNAS bash -c 'echo two >>"$1/d/own-d/own"' sh "$MNT"
-	seen 'appended through the mount' "$(printf 'one\ntwo')" cat "$SRC/d/own-d/own"
+	seen 'appended through the mount' "$(printf 'one\ntwo')" cat "$(at_rest d/own-d/own)"
 	$RUNAS rm -r "$MNT/d/own-d"
-	seen 'removed through the mount' 1 sh -c 'ls "$1" >/dev/null 2>&1; test ! -e "$1"; echo $((1 - $?))' sh "$SRC/d/own-d"
+	seen 'removed through the mount' 1 sh -c 'ls "$1" >/dev/null 2>&1; test ! -e "$1"; echo $((1 - $?))' sh "$(at_rest d/own-d)"
 }
 
 caching()

@@ -20,8 +20,8 @@ differential()
 		[ -z "$any" ] || $RUNAS chmod -R u+rwX "$MNT/$seed" "$BASE/plain$af_dirs.$seed"
 		check "$WHO $*: seed $seed, the trees through the mount" \
 			same_tree -n "$MNT/$seed" "$BASE/plain$af_dirs.$seed"
-		check "$WHO $*: seed $seed, the trees in the source" \
-			same_tree -n "$SRC/$seed" "$BASE/plain$af_dirs.$seed"
+		check "$WHO $*: seed $seed, the trees beneath" \
+			same_tree -n "$(at_rest "$seed")" "$BASE/plain$af_dirs.$seed"
 	done
 }
 

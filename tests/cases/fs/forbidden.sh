@@ -3,6 +3,7 @@
 # that are not the user's own.
 . "$(dirname "$0")/../../lib.sh"
 . "$ROOT/tests/fslib.sh"
+source_moves
 
 # CAP_NET_RAW, permitted and effective.
 capability=0x0100000200200000000000000000000000000000
@@ -29,11 +30,11 @@ bits()
 	later OK "$WHO: a file below it" -- open "$MNT/d/file" wronly,creat 755
 	later OK "$WHO: sticky" -- chmod "$MNT/d/sub" 3777
 	run_later
-	is "$($RUNAS "$SYS" stat "$SRC/d/sub" mode)" 3777 "$WHO: set-gid is inherited by directories"
+	is "$($RUNAS "$SYS" stat "$(at_rest d/sub)" mode)" 3777 "$WHO: set-gid is inherited by directories"
 	check "$WHO: an ACL on a set-gid directory" $RUNAS setfacl -m u:12345:rx "$MNT/d/sub"
-	like "$($RUNAS "$SYS" stat "$SRC/d/sub" mode)" '^37' "$WHO: leaves set-gid"
-	is "$($RUNAS "$SYS" stat "$SRC/f" mode)" 0644 "$WHO: the file's mode is as it was"
-	is "$($RUNAS find "$SRC" -type f -perm /6000)" '' "$WHO: no file has any"
+	like "$($RUNAS "$SYS" stat "$(at_rest d/sub)" mode)" '^37' "$WHO: leaves set-gid"
+	is "$($RUNAS "$SYS" stat "$(at_rest f)" mode)" 0644 "$WHO: the file's mode is as it was"
+	is "$(find_beneath -type f -perm /6000)" '' "$WHO: no file has any"
 }
 
 # Set-gid without exec is no danger until someone adds exec.
@@ -42,7 +43,7 @@ setgid_later()
 	errno_is OK "$WHO: set-gid without exec" -- chmod "$MNT/f" 2644
 	errno_is EPERM "$WHO: then exec" -- chmod "$MNT/f" 2654
 	refute "$WHO: then exec by an ACL" $RUNAS setfacl -m g::rx "$MNT/f"
-	is "$($RUNAS "$SYS" stat "$SRC/f" mode)" 2644 "$WHO: has no effect"
+	is "$($RUNAS "$SYS" stat "$(at_rest f)" mode)" 2644 "$WHO: has no effect"
 	errno_is OK "$WHO: and away again" -- chmod "$MNT/f" 644
 }
 
@@ -55,7 +56,7 @@ devices()
 	done
 	run_later
 	like "$($RUNAS mknod "$MNT/wh" c 0 0 2>&1)" 'Operation not permitted' "$WHO: a whiteout"
-	is "$($RUNAS find "$SRC" -type c -o -type b)" '' "$WHO: no device was made"
+	is "$(find_beneath -type c -o -type b)" '' "$WHO: no device was made"
 }
 
 xattrs()
@@ -79,9 +80,9 @@ xattrs()
 		'Operation not permitted' "$WHO: set a capability of a directory"
 	is "$($RUNAS "$SYS" listxattr "$MNT/f")" user.x "$WHO: only user. is listed"
 	if is_root; then
-		setfattr -n trusted.real -v 1 "$SRC/f"
-		setfattr -n security.real -v 1 "$SRC/f"
-		is "$($RUNAS "$SYS" listxattr "$MNT/f")" user.x "$WHO: the source's others are not"
+		setfattr -n trusted.real -v 1 "$(at_rest f)"
+		setfattr -n security.real -v 1 "$(at_rest f)"
+		is "$($RUNAS "$SYS" listxattr "$MNT/f")" user.x "$WHO: others that are there are not"
 	fi
 }
 
@@ -91,14 +92,14 @@ acls()
 	check "$WHO: an ACL can be set" $RUNAS setfacl -m u:12345:rw,g:54321:r "$MNT/f"
 	acl=$($RUNAS getfacl -cE "$MNT/f")
 	like "$acl" 'user:12345:rw-' "$WHO: and is shown"
-	is "$($RUNAS getfacl -cE "$SRC/f")" "$acl" "$WHO: as it is in the source"
+	is "$($RUNAS getfacl -cE "$(at_rest f)")" "$acl" "$WHO: as it is beneath"
 	check "$WHO: a default ACL too" $RUNAS setfacl -d -m u:12345:rwx "$MNT/d"
 	check "$WHO: a directory below" $RUNAS mkdir "$MNT/d/inherits"
-	like "$($RUNAS getfacl -cE "$SRC/d/inherits")" 'default:user:12345:rwx' "$WHO: inherits it"
+	like "$($RUNAS getfacl -cE "$(at_rest d/inherits)")" 'default:user:12345:rwx' "$WHO: inherits it"
 	check "$WHO: a file below" $RUNAS touch "$MNT/d/inherits/f"
-	like "$($RUNAS getfacl -cE "$SRC/d/inherits/f")" 'user:12345:rwx' "$WHO: has it"
+	like "$($RUNAS getfacl -cE "$(at_rest d/inherits/f)")" 'user:12345:rwx' "$WHO: has it"
 	check "$WHO: and away" $RUNAS setfacl -b "$MNT/f"
-	is "$($RUNAS getfacl -cE "$SRC/f" | grep -c 12345)" 0 "$WHO: it is gone"
+	is "$($RUNAS getfacl -cE "$(at_rest f)" | grep -c 12345)" 0 "$WHO: it is gone"
 }
 
 # A source that has what the mount could not make: visible without its powers.
@@ -106,8 +107,8 @@ inherited()
 {
 	$RUNAS bash -c 'cd "$1"; echo x >old; chmod 4755 old' sh "$SRC"
 	errno_is OK "$WHO: chmod of a set-uid file to less" -- chmod "$MNT/old" 755
-	is "$($RUNAS "$SYS" stat "$SRC/old" mode)" 0755 "$WHO: takes the bit away"
-	$RUNAS chmod 4777 "$SRC/old"
+	is "$($RUNAS "$SYS" stat "$(at_rest old)" mode)" 0755 "$WHO: takes the bit away"
+	$RUNAS chmod 4777 "$(at_rest old)"
 	errno_is OK "$WHO: writing to a set-uid file" -- open "$MNT/old" wronly , write @0 y
 	like "$(grep -F " $MNT " /proc/self/mountinfo)" nosuid "$WHO: the mount is nosuid"
 	like "$(grep -F " $MNT " /proc/self/mountinfo)" nodev "$WHO: and nodev"

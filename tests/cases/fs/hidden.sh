@@ -2,6 +2,7 @@
 # What is hidden cannot be told from what is missing: by no errno, listing, offset, count or size.
 . "$(dirname "$0")/../../lib.sh"
 . "$ROOT/tests/fslib.sh"
+source_moves
 
 kinds='file dir link fifo sock missing'
 

@@ -243,6 +243,8 @@ levels()
 	removing
 	uniform
 	run_later
+	[ -z "$UPPER" ] || is "$($RUNAS find "$UPPER" -name 'none-*' -o -name 'view-*' -o -name 'read-*')" '' \
+		"$WHO: nor is any of it in the delta"
 	is "$($RUNAS bash -c 'cd "$1"; md5sum */none-file */none-onto */view-file */read-file */none-dir/in |
 		cut -d" " -f1 | sort -u | wc -l' sh "$SRC")" 1 "$WHO: what may not be written is as it was"
 }

@@ -2,6 +2,7 @@
 # Reload, signals, a killed daemon, mounts inside the source and around it.
 . "$(dirname "$0")/../../lib.sh"
 . "$ROOT/tests/fslib.sh"
+source_moves
 
 policy()
 {
@@ -13,7 +14,8 @@ mount_front()
 {
 	: >"$T/log"
 	chmod 666 "$T/log"
-	$RUNAS "$AFS" -f -o "policy=$BASE/policy" "$@" "$SRC" "$MNT" 2>>"$T/log" &
+	af_choose_delta "$SRC" "$MNT"
+	$RUNAS "$AFS" -f "${af_delta_option[@]}" -o "policy=$BASE/policy" "$@" "$SRC" "$MNT" 2>>"$T/log" &
 	wait_for 10 is_mounted "$MNT" || { ok 1 "$WHO: mounts"; return 1; }
 	af_mounts+=("$MNT")
 	daemon=$(daemon_of "$MNT")
@@ -125,10 +127,11 @@ inside_itself()
 		"$WHO: inside itself: the listing"
 	is "$($RUNAS timeout 20 ls -A "$SRC/mnt/mnt")" '' "$WHO: inside itself: the mount point is empty there"
 	check "$WHO: inside itself: a walk ends" $RUNAS timeout 20 find "$SRC/mnt" -type f
-	check "$WHO: inside itself: writing" $RUNAS timeout 20 sh -c 'echo x >"$1/mnt/written"; cat "$1/written"' sh "$SRC"
+	check "$WHO: inside itself: writing" $RUNAS timeout 20 sh -c 'echo x >"$1"' sh "$SRC/mnt/written"
+	check "$WHO: inside itself: which is beneath" $RUNAS timeout 20 cat "$(at_rest written)"
 	errno_is OK "$WHO: inside itself: stat" -- stat "$SRC/mnt/mnt" type
 	check "$WHO: inside itself: unmounts" umount_fs "$SRC/mnt"
-	$RUNAS rm "$SRC/written"
+	$RUNAS rm "$(at_rest written)"
 	$RUNAS rmdir "$SRC/mnt"
 }
 
@@ -186,6 +189,7 @@ lifecycle()
 	$RUNAS bash -c 'cd "$1"; mkdir dir; echo text >dir/f; touch a b marker1 marker2 marker3 marker5' sh "$SRC"
 	reload cache=auto && signals
 	$RUNAS bash -c 'cd "$1"; echo text >dir/f; rm -f dir/new*' sh "$SRC"
+	fresh_delta
 	reload cache=always && signals
 	killed
 	inside_itself

@@ -16,7 +16,7 @@ on_a_mount()
 		run_checks "$program" "$MNT/$program"
 	done
 	check "$WHO: all can be removed" $RUNAS rm -rf "$MNT"/linux_data "$MNT"/linux_names "$MNT"/linux_sharing
-	is "$($RUNAS find "$SRC" -mindepth 1)" '' "$WHO: and the source is empty"
+	is "$(find_beneath -mindepth 1)" '' "$WHO: and nothing is left beneath"
 	check "$WHO: unmounts" umount_fs "$MNT"
 }
 
@@ -45,7 +45,7 @@ for_a_guest()
 	# Those that take long are no other for a guest.
 	run_checks linux_names "$MNT/names" long_names inode_numbers links symlinks renames wrong_kinds \
 		times modes entry_types deep_paths
-	is "$(find "$SRC" ! -user aftest)" '' 'guest: what they made is theirs'
+	is "$(find_beneath -mindepth 1 ! -user aftest)" '' 'guest: what they made is theirs'
 	RUNAS=''
 }
 

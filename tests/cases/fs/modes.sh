@@ -61,9 +61,9 @@ agree()
 changes()
 {
 	errno_is OK "$WHO: chmod" -- chmod "$MNT/d/write-exec" 711
-	is "$($RUNAS "$SYS" stat "$SRC/d/write-exec" mode)" 0711 "$WHO: chmod is what the source gets"
+	is "$($RUNAS "$SYS" stat "$(at_rest d/write-exec)" mode)" 0711 "$WHO: chmod is what lies beneath"
 	errno_is OK "$WHO: chmod of a directory" -- chmod "$MNT/d/write-dir" 750
-	is "$($RUNAS "$SYS" stat "$SRC/d/write-dir" mode)" 0750 "$WHO: of a directory too"
+	is "$($RUNAS "$SYS" stat "$(at_rest d/write-dir)" mode)" 0750 "$WHO: of a directory too"
 }
 
 modes()

@@ -37,12 +37,12 @@ renames()
 	later OK "$WHO: an empty one, wherever rules differ" -- rename "$MNT/a/empty" "$MNT/c/empty"
 	later OK "$WHO: exchange with a file" -- rename "$MNT/a/onto" "$MNT/a/file" exchange
 	run_later
-	check "$WHO: its entries came along" $RUNAS test -e "$SRC/a/file/s/t"
+	check "$WHO: its entries came along" $RUNAS test -e "$(at_rest a/file/s/t)"
 	is "$($RUNAS cat "$MNT/a/file/f")" x "$WHO: and are found through the mount"
 	# What mv(1) does with EXDEV: it copies what it may see, and cannot remove what it may not.
 	refute "$WHO: mv of a mixed one does not remove it" $RUNAS mv "$MNT/a/hidden" "$MNT/b/moved"
 	check "$WHO: what was hidden is still there" $RUNAS test -e "$SRC/a/hidden/x.none"
-	check "$WHO: and was not copied" $RUNAS test ! -e "$SRC/b/moved/x.none"
+	check "$WHO: and was not copied" $RUNAS test ! -e "$(at_rest b/moved/x.none)"
 	umount_fs "$MNT"
 }
 

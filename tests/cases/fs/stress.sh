@@ -1,6 +1,6 @@
 #!/bin/bash
-# Many processes at once, in directories of their own and in one that they share; the mount and its
-# source agree at the end, and the daemon has lost nothing.
+# Many processes at once, in directories of their own and in one that they share; the mount and what
+# lies beneath agree at the end, and the daemon has lost nothing.
 . "$(dirname "$0")/../../lib.sh"
 . "$ROOT/tests/fslib.sh"
 
@@ -47,7 +47,7 @@ stress()
 	done
 	ok "$status" "$WHO $*: all go on to their end" || diag "$(cat "$T"/said?)"
 	is "$(daemon_of "$MNT")" "$daemon" "$WHO $*: the daemon lives"
-	check "$WHO $*: the mount and the source agree" same_tree -mn "$MNT/shared" "$SRC/shared"
+	check "$WHO $*: the mount and what lies beneath agree" same_tree -mn "$MNT/shared" "$(at_rest shared)"
 	check "$WHO $*: and with a plain directory" same_tree -n "$MNT/own1" "$BASE/plain$af_dirs.1"
 	check "$WHO $*: all can be removed" $RUNAS rm -rf "$MNT"/{shared,own1,own2}
 	# Files that are open keep descriptors, and none is.
