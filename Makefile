@@ -23,9 +23,9 @@ COMMON = glob glob_class io json log path spawn \
 	policy_settle policy_state policy_trie policy_verdict \
 	$(DELTA)
 DELTA = copy copy_attrs delta delta_check delta_lock delta_record delta_reset delta_xattr journal \
-	remove
+	remove state_dir
 FS = attr audit audit_infer change change_rename conn copyup copyup_dir copyup_tree counters cred \
-	dirfd explain gate inode inode_name inode_path kcache layer links merge mount op_attr op_data \
+	dirfd explain gate inode inode_name inode_path kcache layer lend links merge mount op_attr op_data \
 	op_dir op_file op_lookup op_name op_rename op_xattr options options_mount options_rules \
 	overlay session stale tree upper upper_quota usage whiteout
 RUN = bwrap control env facts filter fsmount host identity inside opts plan refusals report rootfs \

@@ -5,7 +5,9 @@
 
 #include "change_internal.h"
 #include "cleanup.h"
+#include "cred.h"
 #include "fs.h"
+#include "lend.h"
 #include "merge.h"
 #include "whiteout.h"
 
@@ -58,13 +60,16 @@ static int make_nursery(struct af_fs *fs, int like, const struct stat *st, const
 	int work_fd = fs->upper->delta.work_fd;
 	af_autoclose int fd = -1;
 	ssize_t len;
+	int err;
 
 	if (mkdirat(work_fd, temp, 0700) != 0)
 		return -errno;
 	fd = openat(work_fd, temp, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0 || fchown(fd, (uid_t)-1, st->st_gid) != 0 ||
-		fchmod(fd, 0700 | (st->st_mode & S_ISGID)) != 0)
+	if (fd < 0 || fchown(fd, (uid_t)-1, st->st_gid) != 0)
 		return -errno;
+	err = cred_chmod(layer_fd_path(fd).text, 0700 | (st->st_mode & S_ISGID));
+	if (err)
+		return err;
 	len = getxattr(layer_fd_path(like).text, "system.posix_acl_default", acl, sizeof(acl));
 	if (len > 0 && fsetxattr(fd, "system.posix_acl_default", acl, (size_t)len, 0) != 0)
 		return -errno;
@@ -74,24 +79,15 @@ static int make_nursery(struct af_fs *fs, int like, const struct stat *st, const
 int change_set_opaque(int dirfd, const char *name)
 {
 	af_autoclose int fd = openat(dirfd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	struct stat st;
-	const char *path;
-	struct af_fd_path text;
-	int err = 0;
+	struct af_lent lent;
+	int err, end;
 
-	if (fd < 0 || fstat(fd, &st) != 0)
+	if (fd < 0)
 		return -errno;
-	text = layer_fd_path(fd);
-	path = text.text;
-	if (setxattr(path, DELTA_XATTR_OPAQUE, "y", 1, 0) == 0)
-		return 0;
-	/* A directory that its owner may not write to. */
-	if (errno != EACCES || chmod(path, (st.st_mode & 07777) | 0200) != 0)
-		return -errno;
-	err = setxattr(path, DELTA_XATTR_OPAQUE, "y", 1, 0) != 0 ? -errno : 0;
-	if (chmod(path, st.st_mode & 07777) != 0 && !err)
-		err = -errno;
-	return err;
+	lend_take(&lent, fd);
+	err = setxattr(layer_fd_path(fd).text, DELTA_XATTR_OPAQUE, "y", 1, 0) != 0 ? -errno : 0;
+	end = lend_end(&lent);
+	return err ? err : end;
 }
 
 /* Moves what was made in `dirfd` over the whiteout at name. */
@@ -239,17 +235,15 @@ int change_is_empty(struct af_fs *fs, const struct layer_dir *at, const char *na
 {
 	struct af_found found;
 	struct layer_dir dir;
-	struct stat st;
+	struct af_lent lent;
 	int got = overlay_open_dir(fs, at, name, &dir, &found);
 
 	if (got)
 		return got;
 	got = holds_nothing(fs, &dir);
-	/* Of ours, which its owner may not read: lent for the moment. */
-	if (got == -EACCES && dir.upper >= 0 && fstat(dir.upper, &st) == 0 &&
-		chmod(layer_fd_path(dir.upper).text, (st.st_mode & 07777) | 0700) == 0) {
+	if (got == -EACCES && dir.upper >= 0 && lend_take(&lent, dir.upper)) {
 		got = holds_nothing(fs, &dir);
-		chmod(layer_fd_path(dir.upper).text, st.st_mode & 07777);
+		lend_end(&lent);
 	}
 	layer_dir_close(&dir);
 	/* rmdir(2) needs no right to read. What the source has in it we cannot know. */

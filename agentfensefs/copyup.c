@@ -24,6 +24,7 @@ struct copy {
 	int fd; /* of the copy: readable if it is a regular file, else O_PATH; owned */
 	struct copy_result result;
 	bool has_result;
+	bool charged;
 	int64_t charged_bytes;
 	struct af_link_target *targets; /* the names that it gets; the first by rename */
 	size_t count;
@@ -109,6 +110,7 @@ static int make_copy(struct copy *copy, enum copyup_how how)
 
 	if (err)
 		return err;
+	copy->charged = true;
 	copy->charged_bytes = bytes;
 	upper_temp_name(copy->fs->upper, copy->temp);
 	err = make_object(copy, how);
@@ -116,7 +118,7 @@ static int make_copy(struct copy *copy, enum copyup_how how)
 	if (!err && S_ISREG(copy->st.st_mode))
 		err = copyup_set_ino(copy->fd, copy->inode ? copy->inode->shown : copy->st.st_ino);
 	if (!err)
-		err = copyup_dress(copy->lower_fd, &copy->st, copy->fd);
+		err = copyup_dress(copy->fs, copy->lower_fd, &copy->st, copy->fd);
 	if (!err && S_ISREG(copy->st.st_mode) && copy->fs->upper->sync && fsync(copy->fd) != 0)
 		err = -errno;
 	return err;
@@ -226,7 +228,8 @@ static void end_copy(struct copy *copy, int err)
 {
 	if (err) {
 		unlinkat(copy->fs->upper->delta.work_fd, copy->temp, 0);
-		upper_charge(copy->fs->upper, -copy->charged_bytes, -1);
+		if (copy->charged)
+			upper_charge(copy->fs->upper, -copy->charged_bytes, -1);
 	}
 	free(copy->result.text);
 	if (copy->fd >= 0)
@@ -347,30 +350,39 @@ static int copy_file(struct af_fs *fs, struct af_inode *inode, enum copyup_how h
 	return err;
 }
 
+/* All directories down to dir, by the path that it has. */
+static int make_way_to(struct af_fs *fs, struct af_inode *dir)
+{
+	size_t len;
+	af_autofree char *path = inode_path(&fs->table, dir, NULL, &len);
+	struct layer_dir at;
+	int err = path ? copyup_dirs(fs, path, &at) : -ENOENT;
+
+	if (!err)
+		layer_dir_close(&at);
+	return err;
+}
+
 int copyup_dirfd(struct af_fs *fs, struct af_inode *dir, struct af_dirfd **out)
 {
-	int err = dirfd_get(fs, dir, out);
+	struct af_dirfd *dirfd;
+	int err = dirfd_get(fs, dir, &dirfd);
 
-	if (err || !fs->upper || (*out)->at.upper >= 0)
-		return err;
-	dirfd_put(&fs->dirfds, *out);
-	{
-		size_t len;
-		af_autofree char *path = inode_path(&fs->table, dir, NULL, &len);
-		struct layer_dir at;
-
-		err = path ? copyup_dirs(fs, path, &at) : -ENOENT;
+	*out = NULL;
+	if (!err && fs->upper && dirfd->at.upper < 0) {
+		dirfd_put(&fs->dirfds, dirfd);
+		err = make_way_to(fs, dir);
 		if (!err)
-			layer_dir_close(&at);
+			err = dirfd_get(fs, dir, &dirfd);
+		/* Forgotten and opened anew meanwhile it has one; else its path is another's. */
+		if (!err && dirfd->at.upper < 0) {
+			dirfd_put(&fs->dirfds, dirfd);
+			dirfd_forget(&fs->dirfds, dir);
+			err = -ESTALE;
+		}
 	}
 	if (!err)
-		err = dirfd_get(fs, dir, out);
-	/* Forgotten and opened anew meanwhile it has one; else its path is another's. */
-	if (!err && (*out)->at.upper < 0) {
-		dirfd_put(&fs->dirfds, *out);
-		dirfd_forget(&fs->dirfds, dir);
-		err = -ESTALE;
-	}
+		*out = dirfd;
 	return err;
 }
 

@@ -7,6 +7,7 @@
 #include "copy.h"
 #include "cred.h"
 #include "fs.h"
+#include "lend.h"
 
 #include <endian.h>
 #include <fcntl.h>
@@ -23,7 +24,7 @@ static int escape_name(void *arg, const char *name, char *out)
 	return delta_xattr_escape(out, XATTR_NAME_MAX + 1, name);
 }
 
-int copyup_dress(int from, const struct stat *st, int to)
+int copyup_dress(const struct af_fs *fs, int from, const struct stat *st, int to)
 {
 	static const struct copy_attrs as_root = {
 		.owner = true, .mode_mask = 07777, .times = true, .xattr_name = escape_name};
@@ -33,12 +34,14 @@ int copyup_dress(int from, const struct stat *st, int to)
 		.times = true,
 		.xattr_name = escape_name,
 	};
+	/* Root of a user namespace has few ids to give. */
+	bool full = geteuid() == 0 && !fs->owners.partial;
 	int err;
 
 	/* Set-gid of a directory whose group is not ours would be lost. */
 	if (st->st_mode & S_ISGID)
 		cred_raise_fsetid(true);
-	err = copy_attrs(from, st, to, geteuid() == 0 ? &as_root : &as_user);
+	err = copy_attrs(from, st, to, full ? &as_root : &as_user);
 	if (st->st_mode & S_ISGID)
 		cred_raise_fsetid(false);
 	return err;
@@ -53,26 +56,40 @@ int copyup_set_ino(int fd, uint64_t ino)
 	return 0;
 }
 
+/*
+ * The same where the directory, or (since its ".." changes) a directory that is to be placed, is
+ * closed to its owner.
+ */
+static int place_lent(int work_fd, const char *temp, int upper_dirfd, const char *name)
+{
+	af_autoclose int own_fd = openat(work_fd, temp, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	struct af_lent into, own;
+	int err = 0, err_own, err_into;
+
+	if (own_fd < 0)
+		return -errno;
+	lend_take(&into, upper_dirfd);
+	lend_take(&own, own_fd);
+	if (renameat2(work_fd, temp, upper_dirfd, name, RENAME_NOREPLACE) != 0)
+		err = -errno;
+	err_own = lend_end(&own);
+	err_into = lend_end(&into);
+	return err ? err : err_own ? err_own : err_into;
+}
+
 int copyup_place(struct af_fs *fs, const char *temp, int upper_dirfd, const char *name)
 {
 	int work_fd = fs->upper->delta.work_fd;
 	struct timespec times[2];
 	struct stat st;
-	bool lent = false;
 	int err = 0;
 
 	if (fstat(upper_dirfd, &st) != 0)
 		return -errno;
 	if (renameat2(work_fd, temp, upper_dirfd, name, RENAME_NOREPLACE) != 0)
 		err = -errno;
-	if (err == -EACCES &&
-		chmod(layer_fd_path(upper_dirfd).text, (st.st_mode & 07777) | 0700) == 0) {
-		lent = true;
-		err = renameat2(work_fd, temp, upper_dirfd, name, RENAME_NOREPLACE) != 0 ? -errno
-											 : 0;
-	}
-	if (lent && chmod(layer_fd_path(upper_dirfd).text, st.st_mode & 07777) != 0 && !err)
-		err = -errno;
+	if (err == -EACCES)
+		err = place_lent(work_fd, temp, upper_dirfd, name);
 	if (err)
 		return err;
 	times[0] = st.st_atim;
@@ -94,7 +111,7 @@ static int make_dir(struct af_fs *fs, int lower_fd, const struct stat *st, const
 	fd = openat(work_fd, temp, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	err = fd < 0 ? -errno : copyup_set_ino(fd, st->st_ino);
 	if (!err)
-		err = copyup_dress(lower_fd, st, fd);
+		err = copyup_dress(fs, lower_fd, st, fd);
 	if (err)
 		unlinkat(work_fd, temp, AT_REMOVEDIR);
 	return err ? err : af_steal_fd(&fd);

@@ -16,7 +16,7 @@ struct af_inode;
  * Gives the copy `to` all attributes of the lower's file: copy_attrs() with xattrs that would be bookkeeping stored
  * escaped. 0 or -errno.
  */
-int copyup_dress(int from, const struct stat *st, int to);
+int copyup_dress(const struct af_fs *fs, int from, const struct stat *st, int to);
 /* Remembers in the upper's fd the number as which the file is shown. 0 or -errno. */
 int copyup_set_ino(int fd, uint64_t ino);
 

@@ -92,7 +92,8 @@ static int copy_dir(struct tree *tree, size_t index)
 	if (fstat(at.upper, &tree->dirs[index].up) != 0 ||
 		(at.lower >= 0 && fstat(at.lower, &tree->dirs[index].low) != 0))
 		err = -errno;
-	if (!err)
+	/* What is the upper's alone has all that is in it. */
+	if (!err && at.lower >= 0)
 		err = copy_entries(tree, path, &at);
 	layer_dir_close(&at);
 	return err;

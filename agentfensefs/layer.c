@@ -7,9 +7,11 @@
 #include "path.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/mount.h>
 #include <linux/openat2.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/syscall.h>
 
 /* Opens one component: in our own clone nothing can lead out; elsewhere mounts must not. */
@@ -74,6 +76,31 @@ int layer_open_path(const struct af_layer *layer, int dirfd, const char *name)
 int layer_open_dir(const struct af_layer *layer, int dirfd, const char *name)
 {
 	return open_one(layer, dirfd, name, O_PATH | O_DIRECTORY, 0);
+}
+
+int layer_open_steps(const struct af_layer *layer, const char *path)
+{
+	int fd = fcntl(layer->root_fd, F_DUPFD_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -errno;
+	while (fd >= 0 && *path) {
+		char name[NAME_MAX + 1];
+		size_t len = strcspn(path, "/");
+		int next;
+
+		if (len > NAME_MAX) {
+			close(fd);
+			return -ENAMETOOLONG;
+		}
+		memcpy(name, path, len);
+		name[len] = '\0';
+		path += path[len] ? len + 1 : len;
+		next = layer_open_dir(layer, fd, name);
+		close(fd);
+		fd = next;
+	}
+	return fd;
 }
 
 struct af_fd_path layer_fd_path(int fd)

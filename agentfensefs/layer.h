@@ -40,6 +40,8 @@ int layer_stat(const struct af_layer *layer, int dirfd, const char *name, struct
 /* O_PATH descriptor of whatever name is; never follows, never blocks. */
 int layer_open_path(const struct af_layer *layer, int dirfd, const char *name);
 int layer_open_dir(const struct af_layer *layer, int dirfd, const char *name);
+/* The directory at a path from the root, component by component. */
+int layer_open_steps(const struct af_layer *layer, const char *path);
 /*
  * Opens a regular file (-ESTALE if it is none) with open(2)'s flags but O_TRUNC, which must wait until
  * the caller knows what was opened (*st). A FIFO that took its place does not block.

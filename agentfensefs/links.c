@@ -8,6 +8,7 @@
 #include "fs.h"
 
 #include <fcntl.h>
+#include <search.h>
 #include <string.h>
 
 enum { WALK_AGAIN_MS = 10000 };
@@ -76,26 +77,6 @@ static int push(struct pending *pending, const char *dir, const char *name)
 	return 0;
 }
 
-/* The lower's directory at path, component by component. */
-static int open_lower(const struct af_fs *fs, const char *path)
-{
-	int fd = fcntl(fs->layer.root_fd, F_DUPFD_CLOEXEC, 0);
-
-	while (fd >= 0 && *path) {
-		char name[NAME_MAX + 1];
-		size_t len = strcspn(path, "/");
-		int next;
-
-		memcpy(name, path, len);
-		name[len] = '\0';
-		path += path[len] ? len + 1 : len;
-		next = layer_open_dir(&fs->layer, fd, name);
-		close(fd);
-		fd = next;
-	}
-	return fd;
-}
-
 static int look_at(const struct af_fs *fs, struct af_links *links, struct pending *pending,
 	const char *dir, int dirfd, const struct dirent *entry)
 {
@@ -106,13 +87,11 @@ static int look_at(const struct af_fs *fs, struct af_links *links, struct pendin
 		return 0;
 	if (entry->d_type == DT_DIR)
 		return push(pending, dir, entry->d_name);
-	if (entry->d_type != DT_REG && entry->d_type != DT_UNKNOWN)
-		return 0;
 	if (layer_stat(&fs->layer, dirfd, entry->d_name, &st) != 0)
 		return 0;
 	if (S_ISDIR(st.st_mode))
 		return push(pending, dir, entry->d_name);
-	if (!S_ISREG(st.st_mode) || st.st_nlink < 2)
+	if (st.st_nlink < 2)
 		return 0;
 	if (asprintf(&path, "%s%s%s", dir, *dir ? "/" : "", entry->d_name) < 0) {
 		path = NULL;
@@ -125,7 +104,7 @@ static int look_at(const struct af_fs *fs, struct af_links *links, struct pendin
 static int read_dir(
 	const struct af_fs *fs, struct af_links *links, struct pending *pending, const char *path)
 {
-	af_autoclose int fd = open_lower(fs, path);
+	af_autoclose int fd = layer_open_steps(&fs->layer, path);
 	af_autoclosedir DIR *stream = NULL;
 	const struct dirent *entry;
 	int list, err = 0;
@@ -320,7 +299,7 @@ int links_targets(struct af_fs *fs, const struct layer_dir *at, const char *path
 		if (!err)
 			err = add_target(targets, count, &copy, path);
 	}
-	if (!err && S_ISREG(st->st_mode) && st->st_nlink > 1)
+	if (!err && st->st_nlink > 1)
 		err = known_paths(fs, st, &others, &other_count);
 	for (size_t i = 0; i < other_count; i++) {
 		if (!err && !(path && strcmp(others[i], path) == 0))
@@ -343,4 +322,65 @@ void links_targets_free(struct af_link_target *targets, size_t count)
 		free(targets[i].path);
 	}
 	free(targets);
+}
+
+/* ---- names that were taken away ----------------------------------------------------------------- */
+
+struct gone {
+	uint64_t ino;
+	uint32_t count;
+};
+
+static int compare_gone(const void *a, const void *b)
+{
+	const struct gone *x = a, *y = b;
+
+	return x->ino < y->ino ? -1 : x->ino > y->ino;
+}
+
+void links_name_gone(struct af_fs *fs, const struct stat *st)
+{
+	struct gone *gone;
+	struct gone **found;
+
+	/* Of its only name nothing is left to be counted. */
+	if (st->st_nlink < 2)
+		return;
+	gone = calloc(1, sizeof(*gone));
+	if (!gone)
+		return;
+	gone->ino = st->st_ino;
+	pthread_mutex_lock(&fs->upper->links_lock);
+	found = tsearch(gone, &fs->upper->gone, compare_gone);
+	if (found)
+		(*found)->count++;
+	pthread_mutex_unlock(&fs->upper->links_lock);
+	if (!found || *found != gone)
+		free(gone);
+}
+
+void links_count_names(const struct af_fs *fs, const struct af_inode *inode, struct stat *st)
+{
+	struct gone key = {.ino = st->st_ino}, **found;
+	uint32_t count = 0;
+
+	if (!fs->upper || S_ISDIR(inode->type) || (inode->flags & AF_INODE_UPPER))
+		return;
+	if (st->st_nlink < 2) {
+		/* It has a descriptor where it has no name. */
+		if (inode->fd >= 0)
+			st->st_nlink = 0;
+		return;
+	}
+	pthread_mutex_lock(&fs->upper->links_lock);
+	found = tfind(&key, &fs->upper->gone, compare_gone);
+	if (found)
+		count = (*found)->count;
+	pthread_mutex_unlock(&fs->upper->links_lock);
+	st->st_nlink -= count < st->st_nlink ? count : st->st_nlink;
+}
+
+void links_gone_free(void *gone)
+{
+	tdestroy(gone, free);
 }

@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 struct af_fs;
+struct af_inode;
 
 /* A name that a copy is to get. */
 struct af_link_target {
@@ -27,7 +28,15 @@ int links_targets(struct af_fs *fs, const struct layer_dir *at, const char *path
 	const struct stat *st, struct af_link_target **targets, size_t *count);
 void links_targets_free(struct af_link_target *targets, size_t count);
 
+/*
+ * A name of the lower's file (not a directory) was taken away: the lower still counts it. And how many
+ * names the file of a node then has, by what the lower says in st.
+ */
+void links_name_gone(struct af_fs *fs, const struct stat *st);
+void links_count_names(const struct af_fs *fs, const struct af_inode *inode, struct stat *st);
+
 struct af_links;
 void links_free(struct af_links *links);
+void links_gone_free(void *gone);
 
 #endif

@@ -183,15 +183,15 @@ static int fs_init(struct af_fs *fs, const struct fs_options *options, const cha
 		log_error("source: %s: %s", options->source, strerror(-err));
 		return err;
 	}
+	owners_init(&fs->owners);
+	fs->owners.lend = options->lend;
+	fs->owners.lend_uid = options->lend_uid;
+	fs->owners.lend_gid = options->lend_gid;
 	err = upper_open(fs, options, policy_text);
 	if (err)
 		return err;
 	overlay_root(fs, &root);
 	dirfds_init(&fs->dirfds, &root, raise_descriptors());
-	owners_init(&fs->owners);
-	fs->owners.lend = options->lend;
-	fs->owners.lend_uid = options->lend_uid;
-	fs->owners.lend_gid = options->lend_gid;
 	kcache_init(fs);
 	err = stale_init(&fs->stale);
 	if (!err)
@@ -285,6 +285,8 @@ static int mount_and_serve(struct af_fs *fs, struct fs_options *options)
 		log_error("start: %s", strerror(-err));
 		return err;
 	}
+	if (fs->upper)
+		delta_lock_claim(&fs->upper->delta);
 	session_block_signals();
 	fs->session = fuse_session_new(&options->mount_args, &session_ops, sizeof(session_ops), fs);
 	if (!fs->session)

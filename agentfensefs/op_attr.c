@@ -6,6 +6,7 @@
 #include "cleanup.h"
 #include "copyup.h"
 #include "cred.h"
+#include "links.h"
 
 #include <fcntl.h>
 #include <sys/statvfs.h>
@@ -16,6 +17,7 @@ static int fd_show(const struct af_fs *fs, const struct af_inode *inode,
 {
 	if (fstat(fd, st) != 0)
 		return -errno;
+	links_count_names(fs, inode, st);
 	st->st_ino = inode->shown;
 	attr_show(&fs->owners, verdict, fd, "", st);
 	return 0;
@@ -38,6 +40,8 @@ static int name_show(struct af_fs *fs, struct af_inode *inode, const struct af_p
 		err = -ESTALE;
 	op_let_go(fs);
 	*st = found.st;
+	if (!err)
+		links_count_names(fs, inode, st);
 	st->st_ino = inode->shown;
 	if (!err && !attr_is_covered(st))
 		attr_show(&fs->owners, verdict, overlay_seen(&dirfd->at, &found), place->name, st);

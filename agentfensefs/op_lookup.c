@@ -4,6 +4,7 @@
 #include "op.h"
 
 #include "cleanup.h"
+#include "links.h"
 
 #include <string.h>
 
@@ -106,6 +107,8 @@ int op_entry(struct op_ctx *op, struct af_inode *dir, const struct af_dirfd *dir
 	if (found->upper && !S_ISDIR(st->st_mode) && !(inode->flags & AF_INODE_UPPER))
 		inode_flag(&fs->table, inode, AF_INODE_UPPER);
 	*entry = (struct fuse_entry_param){.ino = inode->id, .attr = *st};
+	if (!found->upper)
+		links_count_names(fs, inode, &entry->attr);
 	entry->attr.st_ino = inode->shown;
 	if (!covered)
 		attr_show(

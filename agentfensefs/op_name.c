@@ -10,6 +10,7 @@
 #include "cleanup.h"
 #include "copyup.h"
 #include "cred.h"
+#include "links.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -258,7 +259,11 @@ int op_hold_pinned(struct af_fs *fs, struct af_inode *dir, const struct af_dirfd
 void op_held_gone(struct af_fs *fs, struct af_inode *dir, const char *name, struct op_held *held)
 {
 	struct af_unname how = {.linked = held->linked, .max_linked = fs->dirfds.limit};
+	struct stat st;
 
+	if (fs->upper && !held->upper && held->fd >= 0 && !S_ISDIR(held->type) &&
+		fstat(held->fd, &st) == 0)
+		links_name_gone(fs, &st);
 	if (!held->inode)
 		return;
 	kcache_touched(held->inode);

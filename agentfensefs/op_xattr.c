@@ -156,11 +156,14 @@ static int get_names(struct op_ctx *op, char **names, size_t *len)
 	if (err)
 		return err == -EXDEV ? 0 : err; /* a covered directory has none */
 	got = listxattr(layer_fd_path(path.fd).text, all, XATTR_LIST_MAX);
+	err = got < 0 ? -errno : 0;
+	if (got >= 0) {
+		all[got] = '\0';
+		*len = filter_names(&path.found, all, (size_t)got);
+	}
 	pathfd_put(&path);
-	if (got < 0)
-		return -errno;
-	all[got] = '\0';
-	*len = filter_names(&path.found, all, (size_t)got);
+	if (err)
+		return err;
 	*names = af_steal(&all);
 	return 0;
 }

@@ -160,9 +160,10 @@ static int dress_root(const struct af_fs *fs, struct af_upper *upper)
 {
 	struct layer_dir at = {.lower = fs->layer.root_fd, .upper = upper->delta.upper_fd};
 	const struct stat *st = &fs->layer.root;
-	int err = copyup_dress(at.lower, st, at.upper);
+	/* First: with the mode that it gets we might not write to it. */
+	int err = copyup_set_ino(at.upper, st->st_ino);
 
-	return err ? err : copyup_set_ino(at.upper, st->st_ino);
+	return err ? err : copyup_dress(fs, at.lower, st, at.upper);
 }
 
 static int log_source(const struct af_fs *fs, struct af_upper *upper, const char *path)
@@ -207,9 +208,10 @@ static int check_source(struct af_fs *fs, struct af_upper *upper, const char *de
 	if (!got && (source.dev != fs->layer.root.st_dev || source.ino != fs->layer.root.st_ino)) {
 		log_error("delta: %s: it was written over another source: %s", delta_path,
 			source.path);
-		got = -EINVAL;
+		got = -ECANCELED;
 	} else if (got) {
 		log_error("delta: %s: its log does not begin with its source", delta_path);
+		got = -ECANCELED;
 	}
 	journal_read_end(&reader);
 	return got;
@@ -238,6 +240,14 @@ static int begin(struct af_fs *fs, struct af_upper *upper, const struct fs_optio
 	return err;
 }
 
+static bool is_source(const struct af_fs *fs, const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && st.st_ino == fs->layer.root.st_ino &&
+		st.st_dev == fs->layer.root.st_dev;
+}
+
 int upper_open(struct af_fs *fs, const struct fs_options *options, const char *policy_text)
 {
 	struct delta_fault fault = {{0}};
@@ -249,6 +259,11 @@ int upper_open(struct af_fs *fs, const struct fs_options *options, const char *p
 	upper = calloc(1, sizeof(*upper));
 	if (!upper)
 		return -ENOMEM;
+	if (is_source(fs, options->delta)) {
+		log_error("delta: %s: it is the source itself", options->delta);
+		free(upper);
+		return -ECANCELED;
+	}
 	upper->delta.is_volatile = options->is_volatile;
 	err = delta_open(&upper->delta, options->delta, DELTA_WRITE, &fault);
 	if (err) {
@@ -269,7 +284,8 @@ int upper_open(struct af_fs *fs, const struct fs_options *options, const char *p
 	if (!err)
 		err = upper_count_used(upper);
 	if (err) {
-		log_error("delta: %s: %s", options->delta, strerror(-err));
+		if (err != -ECANCELED)
+			log_error("delta: %s: %s", options->delta, strerror(-err));
 		delta_close(&upper->delta);
 		free(upper);
 		return err;
@@ -287,6 +303,7 @@ void upper_close(struct af_upper *upper)
 	if (upper->white_name[0])
 		unlinkat(upper->delta.work_fd, upper->white_name, 0);
 	links_free(upper->links);
+	links_gone_free(upper->gone);
 	delta_close(&upper->delta);
 	pthread_rwlock_destroy(&upper->swap_lock);
 	free(upper);

@@ -38,8 +38,8 @@ struct af_upper {
 	char white_name[UPPER_NAME_SIZE]; /* in work; "": none yet */
 
 	pthread_mutex_t links_lock;
-	struct af_links
-		*links; /* names of the source's hard-linked files; NULL: not looked for yet */
+	void *gone;             /* of links.c: names taken away; a tree */
+	struct af_links *links; /* names of hard-linked files; NULL: not looked for yet */
 
 	/* quota: bytes and files of the upper; limits of 0 are none */
 	uint64_t limit_bytes, limit_files;

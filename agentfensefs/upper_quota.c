@@ -56,13 +56,33 @@ int upper_may_grow(struct af_upper *upper, int fd, off_t end, struct stat *befor
 	return atomic_load(&upper->used_bytes) + more > (int64_t)upper->limit_bytes ? -ENOSPC : 0;
 }
 
-/* Directories still to be counted. */
+/* Directories still to be counted: paths, so that a wide tree costs no descriptors. */
 struct pending {
-	int *fds;
+	char **paths;
 	size_t count, room;
 };
 
-static int count_entry(struct af_upper *upper, struct pending *pending, int dirfd, const char *name)
+static int push(struct pending *pending, const char *dir, const char *name)
+{
+	char *path = NULL;
+
+	if (pending->count == pending->room) {
+		size_t room = pending->room ? pending->room * 2 : 32;
+		char **paths = reallocarray(pending->paths, room, sizeof(*paths));
+
+		if (!paths)
+			return -ENOMEM;
+		pending->paths = paths;
+		pending->room = room;
+	}
+	if (asprintf(&path, "%s%s%s", dir, *dir ? "/" : "", name) < 0)
+		return -ENOMEM;
+	pending->paths[pending->count++] = path;
+	return 0;
+}
+
+static int count_entry(struct af_upper *upper, struct pending *pending, const char *dir, int dirfd,
+	const char *name)
 {
 	struct stat st;
 
@@ -75,58 +95,39 @@ static int count_entry(struct af_upper *upper, struct pending *pending, int dirf
 	upper->used_files++;
 	if (S_ISREG(st.st_mode))
 		upper->used_bytes += (int64_t)st.st_blocks * 512 / (int64_t)st.st_nlink;
-	if (!S_ISDIR(st.st_mode))
-		return 0;
-	if (pending->count == pending->room) {
-		size_t room = pending->room ? pending->room * 2 : 32;
-		int *fds = reallocarray(pending->fds, room, sizeof(*fds));
-
-		if (!fds)
-			return -ENOMEM;
-		pending->fds = fds;
-		pending->room = room;
-	}
-	pending->fds[pending->count] =
-		openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (pending->fds[pending->count] < 0)
-		return -errno;
-	pending->count++;
-	return 0;
+	return S_ISDIR(st.st_mode) ? push(pending, dir, name) : 0;
 }
 
-static int count_dir(struct af_upper *upper, struct pending *pending, int fd)
+static int count_dir(struct af_upper *upper, struct pending *pending, const char *path)
 {
-	af_autoclosedir DIR *stream = fdopendir(fd);
+	af_autoclose int at = layer_open_steps(&upper->layer, path);
+	int fd = at < 0 ? at : layer_open_list(at), err = 0;
+	af_autoclosedir DIR *stream = fd < 0 ? NULL : fdopendir(fd);
 	const struct dirent *entry;
-	int err = 0;
 
-	if (!stream) {
-		err = -errno;
-		close(fd);
-		return err;
-	}
+	/* What is closed to us is what its owner has closed: a quota is no reason to refuse the mount. */
+	if (!stream)
+		return fd == -EACCES ? 0 : fd < 0 ? fd : -errno;
 	while (!err && (errno = 0, entry = readdir(stream)))
-		err = count_entry(upper, pending, dirfd(stream), entry->d_name);
+		err = count_entry(upper, pending, path, at, entry->d_name);
 	return err ? err : -errno;
 }
 
 int upper_count_used(struct af_upper *upper)
 {
 	struct pending pending = {0};
-	int fd, err;
+	int err;
 
 	if (!upper_has_quota(upper))
 		return 0;
-	fd = layer_open_list(upper->delta.upper_fd);
-	err = fd < 0 ? fd : count_dir(upper, &pending, fd);
+	err = count_dir(upper, &pending, "");
 	while (pending.count > 0) {
-		fd = pending.fds[--pending.count];
-		if (err)
-			close(fd);
-		else
-			err = count_dir(upper, &pending, fd);
+		af_autofree char *path = pending.paths[--pending.count];
+
+		if (!err)
+			err = count_dir(upper, &pending, path);
 	}
-	free(pending.fds);
+	free(pending.paths);
 	return err;
 }
 

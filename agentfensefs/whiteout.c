@@ -5,6 +5,7 @@
 
 #include "cleanup.h"
 #include "fs.h"
+#include "lend.h"
 #include "remove.h"
 
 #include <fcntl.h>
@@ -59,6 +60,28 @@ int whiteout_make(struct af_fs *fs, int upper_dirfd, const char *name)
 	return link_device(fs->upper, upper_dirfd, name);
 }
 
+/*
+ * Renames a directory of ours that is about to be removed, in the upper, to work. What its owner may
+ * not write to they may not move either, as its ".." changes.
+ */
+static int exchange_dir(
+	int upper_dirfd, const char *name, int work_fd, const char *temp, unsigned int flags)
+{
+	af_autoclose int fd =
+		openat(upper_dirfd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct af_lent lent;
+	int err;
+
+	if (fd < 0)
+		return -errno;
+	lend_take(&lent, fd);
+	if (renameat2(upper_dirfd, name, work_fd, temp, flags) == 0)
+		return 0;
+	err = -errno;
+	lend_end(&lent);
+	return err;
+}
+
 int whiteout_replace(struct af_fs *fs, int upper_dirfd, const char *name, bool is_dir)
 {
 	int work_fd = fs->upper->delta.work_fd;
@@ -69,8 +92,11 @@ int whiteout_replace(struct af_fs *fs, int upper_dirfd, const char *name, bool i
 	err = link_device(fs->upper, work_fd, temp);
 	if (err)
 		return err;
-	if (renameat2(work_fd, temp, upper_dirfd, name, is_dir ? RENAME_EXCHANGE : 0) != 0) {
+	if (is_dir)
+		err = exchange_dir(upper_dirfd, name, work_fd, temp, RENAME_EXCHANGE);
+	else if (renameat(work_fd, temp, upper_dirfd, name) != 0)
 		err = -errno;
+	if (err) {
 		unlinkat(work_fd, temp, 0);
 		return err;
 	}
@@ -84,6 +110,7 @@ int whiteout_remove_dir(struct af_fs *fs, int upper_dirfd, const char *name)
 {
 	int work_fd = fs->upper->delta.work_fd;
 	char temp[UPPER_NAME_SIZE];
+	int err;
 
 	if (unlinkat(upper_dirfd, name, AT_REMOVEDIR) == 0)
 		return 0;
@@ -91,29 +118,48 @@ int whiteout_remove_dir(struct af_fs *fs, int upper_dirfd, const char *name)
 		return -errno;
 	/* Whiteouts of what the source no longer has. */
 	upper_temp_name(fs->upper, temp);
-	if (renameat2(upper_dirfd, name, work_fd, temp, RENAME_NOREPLACE) != 0)
-		return -errno;
-	remove_tree(work_fd, temp);
-	return 0;
+	err = exchange_dir(upper_dirfd, name, work_fd, temp, RENAME_NOREPLACE);
+	if (!err)
+		remove_tree(work_fd, temp);
+	return err;
 }
 
-int whiteout_clean(int upper_dirfd)
+static int unlink_all(int upper_dirfd)
 {
 	af_autoclosedir DIR *stream = NULL;
 	const struct dirent *entry;
-	int fd = layer_open_list(upper_dirfd);
+	int err = 0, fd = layer_open_list(upper_dirfd);
 
 	stream = fd < 0 ? NULL : fdopendir(fd);
 	if (!stream)
 		return fd < 0 ? fd : -errno;
-	while ((errno = 0, entry = readdir(stream))) {
+	while (!err && (errno = 0, entry = readdir(stream))) {
 		struct stat st;
 
 		if (entry->d_type != DT_CHR && entry->d_type != DT_UNKNOWN)
 			continue;
 		if (fstatat(upper_dirfd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-			delta_is_whiteout(&st))
-			unlinkat(upper_dirfd, entry->d_name, 0);
+			delta_is_whiteout(&st) && unlinkat(upper_dirfd, entry->d_name, 0) != 0)
+			err = -errno;
 	}
-	return -errno;
+	return err ? err : -errno;
+}
+
+int whiteout_clean(int upper_dirfd)
+{
+	struct timespec times[2];
+	struct af_lent lent;
+	struct stat st;
+	int err;
+
+	if (fstat(upper_dirfd, &st) != 0)
+		return -errno;
+	lend_take(&lent, upper_dirfd);
+	err = unlink_all(upper_dirfd);
+	lend_end(&lent);
+	/* For whoever looks nothing has changed in it. */
+	times[0] = st.st_atim;
+	times[1] = st.st_mtim;
+	utimensat(upper_dirfd, "", times, AT_EMPTY_PATH);
+	return err;
 }

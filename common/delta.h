@@ -165,6 +165,8 @@ struct delta_fault {
 int delta_open(
 	struct af_delta *delta, const char *path, enum delta_use use, struct delta_fault *fault);
 void delta_close(struct af_delta *delta);
+/* Names this process as the holder of the lock, which fork(2) passes on: for a daemon's child. */
+void delta_lock_claim(const struct af_delta *delta);
 
 /*
  * Empties it after a merge or for --discard, under its lock: upper is exchanged for an empty one

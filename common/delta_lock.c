@@ -93,3 +93,9 @@ int delta_lock(struct af_delta *delta, enum delta_use use, struct delta_fault *f
 	delta->lock_fd = af_steal_fd(&fd);
 	return 0;
 }
+
+void delta_lock_claim(const struct af_delta *delta)
+{
+	if (delta->lock_fd >= 0)
+		name_holder(delta->lock_fd);
+}

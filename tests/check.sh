@@ -2,7 +2,8 @@
 # check.sh [FILE]...: the tests through prove(1); all unit tests and cases where none are named.
 #
 # As root the cases that an ordinary user can run too are run once more as one (with AS_USER=1 only
-# so, with AS_USER=0 not). BUILD is the build directory. PROVE_FLAGS go to prove.
+# so, with AS_USER=0 not), and the cases of the filesystem once more in delta mode (tests/deltalib.sh;
+# AF_DELTA=1 only so, AF_DELTA=0 not). BUILD is the build directory. PROVE_FLAGS go to prove.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 : "${BUILD:=$PWD/build}"
@@ -29,12 +30,19 @@ if [ $# -gt 0 ]; then
 else
 	tests=("$BUILD"/tests/unit/test_* tests/cases/*/*.sh)
 fi
-as_user=()
+as_user=() delta=()
 for file in "${tests[@]}"; do
 	case $file in
+	*/cases/fs/*) delta+=("delta:$file") ;;&
 	*/cases/fs/* | */cases/policy/* | */cases/run/* | */cases/security/*) as_user+=("user:$file") ;;
 	esac
 done
+case ${AF_DELTA:-} in
+1) tests=() as_user=() ;;
+0) delta=() ;;
+esac
+# Without root each case runs as the ordinary user that we are.
+unset AF_DELTA
 if root; then
 	case ${AS_USER:-} in
 	1) tests=("${as_user[@]}") ;;
@@ -42,5 +50,6 @@ if root; then
 	*) tests+=("${as_user[@]}") ;;
 	esac
 fi
+[ "${AS_USER:-}" = 1 ] || tests+=("${delta[@]}")
 # shellcheck disable=SC2086 # several flags
 exec prove --exec tests/run-case ${PROVE_FLAGS:-} "${tests[@]}"
