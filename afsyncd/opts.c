@@ -31,6 +31,8 @@ enum long_only {
 	OPT_STATE,
 	OPT_DISCARD,
 	OPT_FSCK,
+	OPT_DAEMON,
+	OPT_TABLE,
 	OPT_VERSION,
 };
 
@@ -52,6 +54,8 @@ static const struct option long_options[] = {
 	{"state", required_argument, NULL, OPT_STATE},
 	{"discard", no_argument, NULL, OPT_DISCARD},
 	{"fsck", no_argument, NULL, OPT_FSCK},
+	{"daemon", no_argument, NULL, OPT_DAEMON},
+	{"table", required_argument, NULL, OPT_TABLE},
 	{"preset", required_argument, NULL, 'p'},
 	{"policy", required_argument, NULL, 'P'},
 	{"rule", required_argument, NULL, 'r'},
@@ -79,6 +83,7 @@ static const struct {
 	{OPT_NO_HOLD, PLANS},
 	{OPT_UNDO_KEEP, BIT(SYNC_MERGE)},
 	{OPT_STATE, PLANS | BIT(SYNC_UNDO) | BIT(SYNC_HISTORY)},
+	{OPT_TABLE, BIT(SYNC_DAEMON)},
 	{'p', PLANS},
 	{'P', PLANS},
 	{'r', PLANS},
@@ -179,6 +184,9 @@ static int set_value(struct sync_opts *opts, int option, const char *value)
 	case OPT_ONLY:
 		opts->only = value;
 		return 0;
+	case OPT_TABLE:
+		opts->table = value;
+		return 0;
 	default:
 		opts->state = value;
 		return 0;
@@ -214,6 +222,9 @@ static int set_option(struct parser *parser, int option, const char *value)
 		return 0;
 	case OPT_FSCK:
 		set_action(parser, SYNC_FSCK);
+		return 0;
+	case OPT_DAEMON:
+		set_action(parser, SYNC_DAEMON);
 		return 0;
 	case '0':
 		opts->nul = true;
@@ -258,11 +269,13 @@ static int check_together(const struct parser *parser)
 		[SYNC_HISTORY] = "--history",
 		[SYNC_DISCARD] = "--discard",
 		[SYNC_FSCK] = "--fsck",
+		[SYNC_DAEMON] = "--daemon",
 	};
 	const struct sync_opts *opts = parser->opts;
 
 	if (parser->actions & (parser->actions - 1)) {
-		log_error("options: only one of -n, --diff, --undo, --history, --discard, --fsck");
+		log_error("options: only one of -n, --diff, --undo, --history, --discard, --fsck, "
+			  "--daemon");
 		return -EINVAL;
 	}
 	for (size_t i = 0; i < sizeof(uses) / sizeof(uses[0]); i++) {
@@ -297,6 +310,7 @@ static int set_operands(struct sync_opts *opts, int count, char **words)
 		[SYNC_HISTORY] = {1, 1, "SOURCE"},
 		[SYNC_DISCARD] = {1, 1, "DELTA"},
 		[SYNC_FSCK] = {1, 1, "DELTA"},
+		[SYNC_DAEMON] = {0, 0, "none"},
 	};
 
 	if (count < wanted[opts->action].least || count > wanted[opts->action].most) {
@@ -306,7 +320,7 @@ static int set_operands(struct sync_opts *opts, int count, char **words)
 	if (opts->action == SYNC_UNDO || opts->action == SYNC_HISTORY) {
 		opts->id = count == 2 ? words[0] : NULL;
 		opts->source = words[count - 1];
-	} else {
+	} else if (count) {
 		opts->delta = words[0];
 		opts->source = count == 2 ? words[1] : NULL;
 	}

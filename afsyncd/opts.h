@@ -16,7 +16,8 @@ enum sync_action {
 	SYNC_UNDO,
 	SYNC_HISTORY,
 	SYNC_DISCARD,
-	SYNC_FSCK
+	SYNC_FSCK,
+	SYNC_DAEMON
 };
 
 enum sync_rules_kind { SYNC_RULES_PRESET, SYNC_RULES_FILE, SYNC_RULES_TEXT };
@@ -29,10 +30,11 @@ struct sync_rules {
 /* Texts are argv's; lists are owned. */
 struct sync_opts {
 	enum sync_action action;
-	const char *delta;  /* NULL for --undo and --history */
+	const char *delta;  /* NULL for --undo, --history and --daemon */
 	const char *source; /* NULL: as the delta says */
 	const char *id;     /* of the merge to undo; NULL: the newest */
 	const char *state;  /* a directory, or NULL */
+	const char *table;  /* of the daemon; NULL: the usual one */
 	const char *only;   /* a file of paths, "-", or NULL */
 	const char **exclude, **hold;
 	size_t exclude_count, hold_count;

@@ -78,6 +78,10 @@ static void operands(void **state)
 	assert_int_equal(opts.action, SYNC_FSCK);
 	assert_string_equal(opts.delta, "d");
 	opts_fini(&opts);
+	assert_int_equal(parse(&opts, "--daemon --table t"), SYNC_OPTS_RUN);
+	assert_int_equal(opts.action, SYNC_DAEMON);
+	assert_string_equal(opts.table, "t");
+	opts_fini(&opts);
 	assert_int_equal(parse(&opts, "-- -n"), SYNC_OPTS_RUN);
 	assert_string_equal(opts.delta, "-n");
 	opts_fini(&opts);
@@ -123,7 +127,8 @@ static void refused(void **state)
 		"--fsck --discard d", "--diff --json d", "--fsck --json d", "--undo -0 s",
 		"--history --only x s", "--discard --state x d", "--undo --conflict lww s",
 		"-n --undo-keep 1 d", "--fsck -p x d", "--hold x --no-hold d", "--json -0 d",
-		"-n --json -0 d", "--history --json -0 s"};
+		"-n --json -0 d", "--history --json -0 s", "--daemon d", "--table t d",
+		"--daemon -n"};
 	struct sync_opts opts;
 
 	(void)state;
