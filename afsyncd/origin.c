@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { MAX_HOPS = 1000 };
+
 static struct origin *add(struct origins *origins, const char *path)
 {
 	struct origin *item;
@@ -63,13 +65,13 @@ static int add_remove(struct origins *origins, const struct journal_record *reco
 	return 0;
 }
 
-/* What was made in the delta moves without anybody's notice: it is new wherever it is. */
+/* All of them: what had been renamed before is new where it moves from again. */
 static int add_rename(struct origins *origins, const struct journal_record *record)
 {
 	struct delta_rename read;
 	struct origin_rename *rename;
 
-	if (delta_read_rename(record, &read) != 0 || read.is_new)
+	if (delta_read_rename(record, &read) != 0)
 		return 0;
 	if (origins->rename_count == origins->rename_room) {
 		size_t room = origins->rename_room ? origins->rename_room * 2 : 16;
@@ -162,6 +164,38 @@ static int settle(struct origins *origins)
 	return 0;
 }
 
+static int compare_sides(const struct origin_side *x, const struct origin_side *y)
+{
+	int order = strcmp(x->path, y->path);
+
+	if (order == 0)
+		order = (int)x->is_to - (int)y->is_to;
+	return order ? order : x->number < y->number ? -1 : x->number > y->number;
+}
+
+static int by_side(const void *a, const void *b)
+{
+	return compare_sides(a, b);
+}
+
+static int index_renames(struct origins *origins)
+{
+	struct origin_side *sides =
+		reallocarray(NULL, origins->rename_count * 2 + 1, sizeof(*sides));
+
+	if (!sides)
+		return -ENOMEM;
+	for (size_t i = 0; i < origins->rename_count; i++) {
+		const struct origin_rename *rename = &origins->renames[i];
+
+		sides[i * 2] = (struct origin_side){rename->from, false, i};
+		sides[i * 2 + 1] = (struct origin_side){rename->to, true, i};
+	}
+	qsort(sides, origins->rename_count * 2, sizeof(*sides), by_side);
+	origins->sides = sides;
+	return 0;
+}
+
 int origins_load(struct origins *origins, struct af_delta *delta, bool with_text)
 {
 	struct journal_record record;
@@ -178,7 +212,9 @@ int origins_load(struct origins *origins, struct af_delta *delta, bool with_text
 			break;
 	}
 	journal_read_end(&reader);
-	return got ? got : settle(origins);
+	if (!got)
+		got = settle(origins);
+	return got ? got : index_renames(origins);
 }
 
 void origins_fini(struct origins *origins)
@@ -193,6 +229,7 @@ void origins_fini(struct origins *origins)
 	}
 	free(origins->items);
 	free(origins->renames);
+	free(origins->sides);
 	free(origins->policy_text);
 	*origins = (struct origins){0};
 }
@@ -215,42 +252,74 @@ const struct origin *origins_find(const struct origins *origins, const char *pat
 	return NULL;
 }
 
-/* What follows dir in path: "" for dir itself, "/..." below it, NULL elsewhere. */
-static const char *rest_below(const char *path, const char *dir)
+/* The last rename before that number with this side there, or NULL. */
+static const struct origin_side *find_side(
+	const struct origins *origins, const char *path, bool is_to, size_t before)
 {
-	size_t len = strlen(dir);
+	const struct origin_side wanted = {path, is_to, before};
+	const struct origin_side *found;
+	size_t low = 0, high = origins->rename_count * 2;
 
-	if (strncmp(path, dir, len) != 0 || (path[len] != '\0' && path[len] != '/'))
-		return NULL;
-	return path + len;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (compare_sides(&origins->sides[middle], &wanted) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	found = low > 0 ? &origins->sides[low - 1] : NULL;
+	return found && found->is_to == is_to && strcmp(found->path, path) == 0 ? found : NULL;
+}
+
+/* The last rename before that number of path or of a directory above it: the side that has it. */
+static const struct origin_side *last_rename(
+	const struct origins *origins, char *path, size_t before)
+{
+	const struct origin_side *last = NULL;
+
+	for (char *end = path;; end++) {
+		char saved = *end;
+
+		if (saved != '/' && saved != '\0')
+			continue;
+		*end = '\0';
+		for (int is_to = 0; is_to <= 1; is_to++) {
+			const struct origin_side *side = find_side(origins, path, is_to, before);
+
+			if (side && (!last || side->number > last->number))
+				last = side;
+		}
+		*end = saved;
+		if (saved == '\0')
+			return last;
+	}
 }
 
 char *origins_old_path(const struct origins *origins, const char *path)
 {
-	char *now = NULL;
+	af_autofree char *now = strdup(path);
+	size_t number = origins->rename_count;
 
+	errno = now ? 0 : ENOMEM;
 	/* Backwards: what is at `to` came from `from`; what is at `from` came later. */
-	for (size_t i = origins->rename_count; i-- > 0;) {
-		const struct origin_rename *rename = &origins->renames[i];
-		const char *rest = rest_below(now ? now : path, rename->to);
+	for (int hops = 0; now; hops++) {
+		const struct origin_side *side = last_rename(origins, now, number);
 		char *before = NULL;
 
-		if (rest && asprintf(&before, "%s%s", rename->from, rest) < 0) {
-			free(now);
+		if (!side || !side->is_to)
+			break;
+		/* Nobody moves a thing about so often, but a log may say so of each of many. */
+		if (hops == MAX_HOPS)
+			return NULL;
+		number = side->number;
+		if (asprintf(&before, "%s%s", origins->renames[number].from,
+			    now + strlen(side->path)) < 0) {
 			errno = ENOMEM;
 			return NULL;
 		}
-		if (rest) {
-			free(now);
-			now = before;
-		} else if (rest_below(now ? now : path, rename->from)) {
-			break;
-		}
-	}
-	errno = 0;
-	if (now && strcmp(now, path) == 0) {
 		free(now);
-		now = NULL;
+		now = before;
 	}
-	return now;
+	return now && strcmp(now, path) != 0 ? af_steal(&now) : NULL;
 }

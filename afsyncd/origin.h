@@ -11,12 +11,20 @@ struct origin_rename {
 	char *from, *to; /* owned */
 };
 
+/* One side of a rename, to be found by its path. */
+struct origin_side {
+	const char *path; /* the rename's */
+	bool is_to;
+	size_t number; /* of the rename */
+};
+
 struct origins {
 	struct origin *items; /* sorted by path */
 	size_t count, room;
-	struct origin_rename *renames; /* in the order of the log; of what the source had */
+	struct origin_rename *renames; /* in the order of the log */
 	size_t rename_count, rename_room;
-	char *policy_text; /* owned; of the last POLICY; NULL: none */
+	struct origin_side *sides; /* two for each rename, sorted by path, side and number */
+	char *policy_text;         /* owned; of the last POLICY; NULL: none */
 };
 
 /*
@@ -28,8 +36,8 @@ void origins_fini(struct origins *origins);
 /* The path's, or NULL. */
 const struct origin *origins_find(const struct origins *origins, const char *path);
 /*
- * Where the source had what is at path now, if it was renamed: newly allocated; NULL where it was not, or
- * with errno ENOMEM.
+ * Where what is at path now was at first, if it was renamed: newly allocated; NULL where it was not (or
+ * too often to tell), or with errno ENOMEM. Only an ORIGIN there says that the source had it.
  */
 char *origins_old_path(const struct origins *origins, const char *path);
 

@@ -160,10 +160,12 @@ int source_is_hash(int object, const struct stat *st, const struct delta_origin 
 			return (int)len;
 		copy_hash_bytes(target, (size_t)len, result.hash);
 	} else {
-		af_autoclose int fd = beneath_reopen(object, O_RDONLY);
+		af_autoclose int fd = -1;
 
-		if ((uint64_t)st->st_size != origin->size)
+		/* Whatever a log says: nothing else is opened. */
+		if (!S_ISREG(st->st_mode) || (uint64_t)st->st_size != origin->size)
 			return 0;
+		fd = beneath_reopen(object, O_RDONLY);
 		err = fd < 0 ? fd : copy_hash(fd, &options, &result);
 		if (err)
 			return err;
