@@ -40,5 +40,7 @@ int only_load(struct sync_only **only, const char *file, bool nul, const char *c
 void only_free(struct sync_only *only);
 /* Whether it was asked for: named itself, or below a named directory, and not excluded. */
 bool only_takes(const struct sync_only *only, const char *path, bool is_dir);
+/* Whether --exclude leaves it out. */
+bool only_excludes(const struct sync_only *only, const char *path, bool is_dir);
 
 #endif

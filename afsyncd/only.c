@@ -189,6 +189,16 @@ static bool is_listed(const struct sync_only *only, const char *path, size_t len
 	return false;
 }
 
+bool only_excludes(const struct sync_only *only, const char *path, bool is_dir)
+{
+	struct af_step step;
+
+	if (!only->exclude)
+		return false;
+	policy_path(only->exclude, path, strlen(path), &step);
+	return (is_dir ? step.dir.level : step.file.level) == AF_NONE;
+}
+
 bool only_takes(const struct sync_only *only, const char *path, bool is_dir)
 {
 	bool taken = only->all || is_listed(only, path, 0);
@@ -197,11 +207,5 @@ bool only_takes(const struct sync_only *only, const char *path, bool is_dir)
 	for (size_t i = 1; i <= len && !taken; i++)
 		if (i == len || path[i] == '/')
 			taken = is_listed(only, path, i);
-	if (taken && only->exclude) {
-		struct af_step step;
-
-		policy_path(only->exclude, path, len, &step);
-		taken = (is_dir ? step.dir.level : step.file.level) != AF_NONE;
-	}
-	return taken;
+	return taken && !only_excludes(only, path, is_dir);
 }
