@@ -4,9 +4,12 @@
  *     origin.c    the delta's log in memory: what each path was when it was first changed
  *     scan.c      the delta's upper, walked by descriptor: every entry, in order; what is refused and why
  *     source.c    the source at single paths, by descriptor and never through a symlink: what is there now
- *     changes.c   scan + origins -> changes: added, modified, deleted, renamed, type, mode
+ *     gather.c    one path of the delta: compared with the log, the source, the policy, the lists
+ *     changes.c   ... for all of them, and for what goes with directories: facts.h
  *     conflict.c  a change against the source now: none, already so, conflict; who wins
- *     plan.c      changes + verdicts + holds + options -> entries and steps (plan.h); pure
+ *     plan.c      facts + strategy -> entries (plan.h); pure, as those that follow
+ *     plan_moves.c  what goes with directories and renames
+ *     plan_steps.c  entries -> steps
  */
 #ifndef AF_CHANGES_H
 #define AF_CHANGES_H

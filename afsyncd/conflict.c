@@ -22,11 +22,12 @@ static bool has_base(const struct fact *fact)
 /* Attributes only, and not already the source's. */
 static enum decide_kind attrs_or_nothing(const struct fact *fact)
 {
-	bool same = fact->same_attrs &&
-		(S_ISDIR(fact->upper.st_mode) ||
-			ns_of(&fact->upper.st_mtim) == ns_of(&fact->source.st_mtim));
+	bool attrs = fact->attrs_changed && !fact->same_attrs;
+	/* Where both have made the same content, when is no matter. */
+	bool touched = fact->mtime_changed && !fact->content_changed &&
+		ns_of(&fact->upper.st_mtim) != ns_of(&fact->source.st_mtim);
 
-	return has_base(fact) && fact->attrs_changed && !same ? DECIDE_ATTRS : DECIDE_NOTHING;
+	return has_base(fact) && (attrs || touched) ? DECIDE_ATTRS : DECIDE_NOTHING;
 }
 
 static enum decide_kind kind_of_dir(const struct fact *fact)
@@ -41,7 +42,7 @@ static enum decide_kind kind_of_dir(const struct fact *fact)
 
 static enum decide_kind kind_of_file(const struct fact *fact)
 {
-	bool touched = fact->content_changed || fact->attrs_changed;
+	bool touched = fact->content_changed || fact->attrs_changed || fact->mtime_changed;
 
 	if (fact->source.st_mode == 0)
 		return known(fact->origin) && !fact->old && !touched ? DECIDE_NOTHING : DECIDE_ADD;

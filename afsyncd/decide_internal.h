@@ -1,5 +1,5 @@
 /*
- * What plan.c and plan_steps.c share.
+ * What plan.c, plan_moves.c and plan_steps.c share.
  */
 #ifndef AF_DECIDE_INTERNAL_H
 #define AF_DECIDE_INTERNAL_H
@@ -26,6 +26,8 @@ struct decided {
 	size_t moved_to; /* ... the fact of that path */
 	char *why;       /* owned */
 	bool made;       /* a directory: its step is there */
+	const char *unusable; /* a directory that nothing can be put in: why; borrowed */
+	bool frozen;          /* ... that hides, and is held back: what it hides stays */
 };
 
 struct planner {
@@ -39,8 +41,22 @@ struct planner {
 	size_t links_mask;
 };
 
+/* ---- plan.c ------------------------------------------------------------------------------------- */
+
+/* What becomes of a fact, in words that are copied. 0 or -ENOMEM. */
+int decide_fate(struct decided *decided, enum fate fate, enum plan_letter letter, const char *why);
+/* Why it is never merged, or not unless somebody says so; NULL. */
+const char *decide_barrier(const struct fact *fact);
+
+/* ---- plan_moves.c ------------------------------------------------------------------------------- */
+
+/* Makes what is in directories, and both sides of renames, agree. 0 or -ENOMEM. */
+int decide_moves(const struct planner *planner);
 /* The fact of the directory that the fact is in; SIZE_MAX: it is in the root. */
 size_t decide_parent(const struct facts *facts, size_t index);
+
+/* ---- plan_steps.c ------------------------------------------------------------------------------- */
+
 /* Fills plan->steps. 0 or -ENOMEM. */
 int decide_steps(struct planner *planner);
 

@@ -25,9 +25,9 @@ struct fact {
 	char *target;        /* owned; of a symlink of the delta, else NULL */
 	const char *refused; /* why it is never merged, or NULL */
 	bool opaque;         /* a directory that hides what the source has in it */
-	bool below; /* goes with the directory at facts[root], which is deleted or replaced */
-	size_t root;
-	size_t below_first, below_end; /* those that go with this one */
+	bool hidden;         /* deleted by being hidden so */
+	bool lost; /* was in a directory that moved, and is not where it would be; goes with it */
+	size_t below_first, below_end; /* those of `below` that go with this one */
 
 	const struct origin *origin; /* of the path, or NULL: made in the delta */
 	char *old_path;              /* owned; where the log says that it was, or NULL */
@@ -39,18 +39,18 @@ struct fact {
 	bool same_content;      /* upper and source: type and content (or target) are equal */
 	bool same_attrs;        /* ... mode, owner and xattrs too */
 	bool content_changed;   /* upper's content is not the origin's (of a moved one: old's) */
-	bool attrs_changed;     /* upper's mode, owner, xattrs or (of a file) mtime are not */
+	bool attrs_changed;     /* upper's mode, owner or xattrs are not */
+	bool mtime_changed;     /* upper's mtime is not; always false for a directory */
 
-	bool may_write; /* level write for what upper or the deletion makes of it */
-	char *held;     /* owned; why it is held back, or NULL */
-	bool taken;     /* --only and --exclude ask for it */
-	char *merged;   /* owned; the text that a three-way merge gave, or NULL */
+	char *forbidden; /* owned; the rule that does not let it be written, or NULL */
+	char *held;      /* owned; why it is held back, or NULL */
+	bool taken;      /* --only and --exclude ask for it */
+	char *merged;    /* owned; the text that a three-way merge gave, or NULL */
 	size_t merged_size;
 };
 
 struct facts {
-	struct fact
-		*items; /* sorted by path, but "below" ones follow their root in that order too */
+	struct fact *items; /* sorted by path; in `below` each directory before what is in it */
 	size_t count, room;
 };
 

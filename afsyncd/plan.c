@@ -49,7 +49,7 @@ static enum plan_letter letter_of(enum decide_kind kind)
 	return PLAN_MODIFIED;
 }
 
-static int set(struct decided *decided, enum fate fate, enum plan_letter letter, const char *why)
+int decide_fate(struct decided *decided, enum fate fate, enum plan_letter letter, const char *why)
 {
 	decided->fate = fate;
 	decided->letter = letter;
@@ -60,17 +60,22 @@ static int set(struct decided *decided, enum fate fate, enum plan_letter letter,
 
 static int hold_back(struct decided *decided, const char *why)
 {
-	return set(decided, FATE_STAY, PLAN_HELD, why);
+	return decide_fate(decided, FATE_STAY, PLAN_HELD, why);
+}
+
+const char *decide_barrier(const struct fact *fact)
+{
+	if (fact->refused)
+		return fact->refused;
+	return fact->forbidden ? fact->forbidden : fact->held;
 }
 
 /* Not even a conflict is looked for where it may not be merged. */
 static int check_allowed(const struct fact *fact, struct decided *decided)
 {
-	if (fact->refused)
-		return hold_back(decided, fact->refused);
-	if (!fact->may_write)
-		return hold_back(decided, "the policy does not let it be written");
-	return fact->held ? hold_back(decided, fact->held) : 0;
+	const char *why = decide_barrier(fact);
+
+	return why ? hold_back(decided, why) : 0;
 }
 
 static const char *conflict_why(const struct fact *fact)
@@ -92,23 +97,25 @@ static int resolve(
 
 	switch (planner->strategy) {
 	case CONFLICT_LWW:
-		return set(decided, later ? FATE_DO : FATE_DROP, PLAN_CONFLICT,
+		return decide_fate(decided, later ? FATE_DO : FATE_DROP, PLAN_CONFLICT,
 			later ? why : "the source's is later");
 	case CONFLICT_MERGE:
-		if (fact->merged)
-			return set(decided, FATE_DO, PLAN_CONFLICT, why);
+		if (fact->merged && decided->kind != DECIDE_ATTRS)
+			return decide_fate(decided, FATE_DO, PLAN_CONFLICT, why);
 		/* fall through */
 	case CONFLICT_BOTH:
-		/* Of a deletion or a directory there is nothing to put beside. */
+		/* Of a deletion, a directory or attributes there is nothing to put beside. */
+		if (decided->kind == DECIDE_ATTRS)
+			return decide_fate(decided, FATE_STAY, PLAN_CONFLICT, why);
 		if (fact->source.st_mode == 0)
-			return set(decided, FATE_DO, PLAN_CONFLICT, why);
-		return set(decided,
+			return decide_fate(decided, FATE_DO, PLAN_CONFLICT, why);
+		return decide_fate(decided,
 			S_ISREG(fact->upper.st_mode) || S_ISLNK(fact->upper.st_mode) ? FATE_BESIDE
 										     : FATE_STAY,
 			PLAN_CONFLICT, why);
 	case CONFLICT_KEEP:
 	case CONFLICT_FAIL:
-		return set(decided, FATE_STAY, PLAN_CONFLICT, why);
+		return decide_fate(decided, FATE_STAY, PLAN_CONFLICT, why);
 	}
 	return -EINVAL;
 }
@@ -126,7 +133,8 @@ static int check_below(
 		const struct fact *fact = &planner->below->items[i];
 		bool known = fact->origin && fact->origin->record.mode != 0;
 
-		err = check_allowed(fact, decided);
+		err = fact->taken ? check_allowed(fact, decided)
+				  : hold_back(decided, "something in it is excluded");
 		if (known && fact->source_unchanged)
 			continue;
 		conflict = true;
@@ -159,8 +167,9 @@ static int decide_one(const struct planner *planner, size_t index)
 	if (decided->kind == DECIDE_NOTHING && !fact->refused)
 		return 0;
 	if (decided->kind == DECIDE_IMPLIED && !fact->refused) {
+		/* Told only of what is in it, if anything. */
 		decided->fate = FATE_IMPLIED;
-		return 0;
+		return check_allowed(fact, decided);
 	}
 	decided->listed = true;
 	decided->fate = FATE_DO;
@@ -170,93 +179,6 @@ static int decide_one(const struct planner *planner, size_t index)
 	if (!err && decided->fate == FATE_DO)
 		err = check_below(planner, index, decided, &later);
 	return err;
-}
-
-/* ---- directories and what is in them ------------------------------------------------------------ */
-
-static bool is_within(const char *path, const char *dir)
-{
-	size_t len = strlen(dir);
-
-	return strncmp(path, dir, len) == 0 && path[len] == '/';
-}
-
-size_t decide_parent(const struct facts *facts, size_t index)
-{
-	const char *path = facts->items[index].path, *slash = strrchr(path, '/');
-	af_autofree char *dir = slash ? strndup(path, (size_t)(slash - path)) : NULL;
-	const struct fact *parent = dir ? facts_find(facts, dir) : NULL;
-
-	return parent ? (size_t)(parent - facts->items) : SIZE_MAX;
-}
-
-/* What cannot be made has nothing made in it. */
-static int follow_parents(const struct planner *planner)
-{
-	for (size_t i = 0; i < planner->facts->count; i++) {
-		struct decided *decided = &planner->decided[i];
-		size_t up = decide_parent(planner->facts, i);
-		const struct decided *parent = up == SIZE_MAX ? NULL : &planner->decided[up];
-
-		if (!parent || decided->fate == FATE_STAY ||
-			planner->facts->items[i].upper.st_mode == 0)
-			continue;
-		/* A directory that the source has too, or that is only not asked for, is there to be used. */
-		if (parent->fate == FATE_STAY && planner->facts->items[up].taken &&
-			!S_ISDIR(planner->facts->items[up].source.st_mode)) {
-			decided->listed = true;
-			if (set(decided, FATE_STAY, parent->letter, parent->why))
-				return -ENOMEM;
-		} else if (parent->fate == FATE_DROP &&
-			!S_ISDIR(planner->facts->items[up].source.st_mode)) {
-			decided->fate = FATE_DROP;
-		}
-	}
-	return 0;
-}
-
-/* ---- renames ------------------------------------------------------------------------------------ */
-
-/* Whether the fact moved along with the directory that it is in. */
-static bool moved_along(const struct planner *planner, size_t index)
-{
-	const struct fact *fact = &planner->facts->items[index];
-	size_t up = decide_parent(planner->facts, index);
-	const struct fact *parent = up == SIZE_MAX ? NULL : &planner->facts->items[up];
-
-	return parent &&
-		(planner->decided[up].letter == PLAN_RENAMED || planner->decided[up].along) &&
-		parent->old_path && fact->old_path && is_within(fact->old_path, parent->old_path) &&
-		strcmp(fact->old_path + strlen(parent->old_path),
-			fact->path + strlen(parent->path)) == 0;
-}
-
-static void find_rename(const struct planner *planner, size_t index)
-{
-	const struct fact *fact = &planner->facts->items[index];
-	struct decided *decided = &planner->decided[index];
-	const struct fact *gone;
-
-	if (!fact->old_path || decided->fate != FATE_DO || decided->letter == PLAN_CONFLICT)
-		return;
-	if (moved_along(planner, index)) {
-		decided->along = true;
-		decided->letter = fact->content_changed ? PLAN_MODIFIED : PLAN_MODE;
-		decided->listed = fact->content_changed ||
-			(fact->attrs_changed && !S_ISDIR(fact->upper.st_mode));
-		return;
-	}
-	gone = facts_find(planner->facts, fact->old_path);
-	if (!gone || gone->upper.st_mode != 0)
-		return;
-	if (planner->decided[gone - planner->facts->items].fate != FATE_DO ||
-		planner->decided[gone - planner->facts->items].letter != PLAN_DELETED ||
-		planner->decided[gone - planner->facts->items].moved)
-		return;
-	decided->letter = PLAN_RENAMED;
-	planner->decided[gone - planner->facts->items].moved = true;
-	planner->decided[gone - planner->facts->items].moved_to = index;
-	planner->decided[gone - planner->facts->items].listed = false;
 }
 
 /* ---- entries ------------------------------------------------------------------------------------ */
@@ -301,9 +223,7 @@ static int run(struct planner *planner)
 	for (size_t i = 0; i < count && !err; i++)
 		err = decide_one(planner, i);
 	if (!err)
-		err = follow_parents(planner);
-	for (size_t i = 0; i < count && !err; i++)
-		find_rename(planner, i);
+		err = decide_moves(planner);
 	planner->plan->failed = planner->strategy == CONFLICT_FAIL && has_conflict(planner);
 	for (size_t i = 0; i < count && !err; i++) {
 		if (planner->plan->failed)

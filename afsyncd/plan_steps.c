@@ -108,23 +108,76 @@ static char *name_beside(const struct planner *planner, const char *path)
 	return beside;
 }
 
-/* The path that this file of the delta, which has other names, was put at first; or NULL. */
-static const char *first_name(struct planner *planner, size_t index)
+/* The place in links of this file of the delta, which has other names; 0 in it: none is put yet. */
+static size_t *find_link(const struct planner *planner, size_t index)
 {
 	const struct stat *st = &planner->facts->items[index].upper;
-	size_t i;
+	size_t i = st->st_ino & planner->links_mask;
 
-	if (!S_ISREG(st->st_mode) || st->st_nlink < 2)
-		return NULL;
-	for (i = st->st_ino & planner->links_mask; planner->links[i];
-		i = (i + 1) & planner->links_mask) {
+	for (; planner->links[i]; i = (i + 1) & planner->links_mask) {
 		const struct fact *other = &planner->facts->items[planner->links[i] - 1];
 
 		if (other->upper.st_ino == st->st_ino && other->upper.st_dev == st->st_dev)
-			return other->path;
+			break;
 	}
-	planner->links[i] = index + 1;
+	return &planner->links[i];
+}
+
+/* Whether its content is put, or a directory made. */
+static bool is_put(const struct planner *planner, size_t index)
+{
+	enum decide_kind kind = planner->decided[index].kind;
+
+	return kind == DECIDE_ADD || kind == DECIDE_MODIFY || kind == DECIDE_TYPE;
+}
+
+static bool has_links(const struct fact *fact)
+{
+	return S_ISREG(fact->upper.st_mode) && fact->upper.st_nlink > 1;
+}
+
+/* The path that this file of the delta was put at first; or NULL. */
+static const char *first_name(const struct planner *planner, size_t index)
+{
+	size_t *link;
+
+	if (!has_links(&planner->facts->items[index]))
+		return NULL;
+	link = find_link(planner, index);
+	if (*link)
+		return planner->facts->items[*link - 1].path;
+	*link = index + 1;
 	return NULL;
+}
+
+/* A name of the source's whose file is to have more names now, and is the same otherwise. */
+static bool is_same_file(const struct planner *planner, size_t index)
+{
+	const struct fact *fact = &planner->facts->items[index];
+	const struct decided *decided = &planner->decided[index];
+
+	return has_links(fact) && S_ISREG(fact->source.st_mode) && fact->source.st_nlink == 1 &&
+		fact->origin && fact->source_unchanged && fact->same_content &&
+		!decide_barrier(fact) &&
+		((decided->kind == DECIDE_NOTHING && decided->fate == FATE_NOTHING) ||
+			(decided->kind == DECIDE_ATTRS && decided->fate == FATE_DO));
+}
+
+/* Where one name of a file is put that the source has under another, that is put, too: to be one. */
+static void join_links(const struct planner *planner)
+{
+	size_t count = planner->facts->count;
+
+	for (size_t i = 0; i < count; i++)
+		if (planner->decided[i].fate == FATE_DO && is_put(planner, i))
+			first_name(planner, i);
+	for (size_t i = 0; i < count; i++) {
+		if (!is_same_file(planner, i) || *find_link(planner, i) == 0)
+			continue;
+		planner->decided[i].fate = FATE_DO;
+		planner->decided[i].kind = DECIDE_MODIFY;
+	}
+	memset(planner->links, 0, (planner->links_mask + 1) * sizeof(*planner->links));
 }
 
 static int put(struct planner *planner, size_t index)
@@ -164,7 +217,7 @@ static int make_one(struct planner *planner, size_t index)
 
 	if (decided->fate != FATE_DO && decided->fate != FATE_BESIDE)
 		return 0;
-	if (decided->kind == DECIDE_ATTRS || decided->kind == DECIDE_DELETE)
+	if (!is_put(planner, index))
 		return 0;
 	err = make_parents(planner, index);
 	if (!err && decided->kind == DECIDE_TYPE && decided->fate == FATE_DO) {
@@ -200,7 +253,7 @@ static int add_deletion(struct planner *planner, size_t index)
 	const struct decided *decided = &planner->decided[index];
 	size_t entry = decided->moved ? decided->moved_to : index;
 
-	if (decided->fate != FATE_DO || decided->kind != DECIDE_DELETE)
+	if (decided->fate != FATE_DO || decided->kind != DECIDE_DELETE || fact->lost)
 		return 0;
 	if (S_ISDIR(fact->source.st_mode))
 		return remove_all(planner, index, entry);
@@ -218,7 +271,7 @@ int decide_steps(struct planner *planner)
 	planner->links_mask = size - 1;
 	if (!planner->links)
 		return -ENOMEM;
-
+	join_links(planner);
 	for (size_t i = 0; i < count && !err; i++)
 		err = make_one(planner, i);
 	for (size_t i = 0; i < count && !err; i++)

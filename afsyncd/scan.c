@@ -18,20 +18,26 @@ struct todo {
 	size_t count, room;
 };
 
-/* A slash sorts before everything else, so that a directory's entries follow it. */
-int facts_compare(const char *a, const char *b)
+/* The end sorts before a slash, and that before everything else: a directory's entries follow it. */
+static int rank(const char *text, const char *end)
 {
-	while (*a && *a == *b) {
+	return text == end ? 0 : *text == '/' ? 1 : (unsigned char)*text + 2;
+}
+
+static int compare(const char *a, const char *a_end, const char *b)
+{
+	const char *b_end = b + strlen(b);
+
+	while (a < a_end && *a == *b) {
 		a++;
 		b++;
 	}
-	if (*a == *b)
-		return 0;
-	if (*a == '\0' || *b == '\0')
-		return *a == '\0' ? -1 : 1;
-	if (*a == '/' || *b == '/')
-		return *a == '/' ? -1 : 1;
-	return (unsigned char)*a < (unsigned char)*b ? -1 : 1;
+	return rank(a, a_end) - rank(b, b_end);
+}
+
+int facts_compare(const char *a, const char *b)
+{
+	return compare(a, a + strlen(a), b);
 }
 
 struct fact *facts_add(struct facts *facts, const char *path)
@@ -55,22 +61,27 @@ struct fact *facts_add(struct facts *facts, const char *path)
 	return fact;
 }
 
-struct fact *facts_find(const struct facts *facts, const char *path)
+struct fact *facts_find_prefix(const struct facts *facts, const char *path, size_t len)
 {
 	size_t low = 0, high = facts->count;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
-		int order = facts_compare(facts->items[middle].path, path);
+		int order = compare(path, path + len, facts->items[middle].path);
 
 		if (order == 0)
 			return &facts->items[middle];
-		if (order < 0)
+		if (order > 0)
 			low = middle + 1;
 		else
 			high = middle;
 	}
 	return NULL;
+}
+
+struct fact *facts_find(const struct facts *facts, const char *path)
+{
+	return facts_find_prefix(facts, path, strlen(path));
 }
 
 void facts_fini(struct facts *facts)
@@ -80,6 +91,7 @@ void facts_fini(struct facts *facts)
 		free(facts->items[i].target);
 		free(facts->items[i].old_path);
 		free(facts->items[i].held);
+		free(facts->items[i].forbidden);
 		free(facts->items[i].merged);
 	}
 	free(facts->items);
