@@ -126,15 +126,36 @@ static bool has_below(const struct differ *differ, const char *dir, bool after)
 
 /* ---- renames ------------------------------------------------------------------------------------ */
 
-/* Where a path of a renamed entry was, newly allocated; NULL: it was not, or no memory. */
-static char *old_path_of(const struct plan_entry *entry, const char *path)
+static int by_entry(const void *path, const void *entry)
 {
-	size_t len = strlen(entry->path);
+	return strcmp(path, ((const struct plan_entry *)entry)->path);
+}
+
+/* The renamed entry that the path is of: itself, or the nearest directory above it. */
+static const struct plan_entry *find_renamed(const struct plan *plan, const char *path)
+{
+	af_autofree char *above = strdup(path);
+	char *end = above ? above + strlen(above) : NULL;
+
+	while (end) {
+		const struct plan_entry *entry;
+
+		*end = '\0';
+		entry = bsearch(above, plan->entries, plan->entry_count, sizeof(*entry), by_entry);
+		if (entry && entry->old_path)
+			return entry;
+		end = strrchr(above, '/');
+	}
+	return NULL;
+}
+
+/* Where what is now at path was, newly allocated; NULL: it was not renamed, or no memory. */
+static char *old_path_of(const struct plan *plan, const char *path)
+{
+	const struct plan_entry *entry = find_renamed(plan, path);
 	char *old;
 
-	if (!entry->old_path || strncmp(path, entry->path, len) != 0 ||
-		(path[len] != '/' && path[len] != '\0') ||
-		asprintf(&old, "%s%s", entry->old_path, path + len) < 0)
+	if (!entry || asprintf(&old, "%s%s", entry->old_path, path + strlen(entry->path)) < 0)
 		return NULL;
 	return old;
 }
@@ -144,13 +165,12 @@ static void pair_renames(struct differ *differ)
 {
 	for (size_t i = 0; i < differ->count; i++) {
 		struct change *change = &differ->changes[i];
-		const struct plan_entry *entry = &differ->plan->entries[change->last->entry];
 		af_autofree char *old = NULL;
 		struct change *from;
 
 		if (change->last->kind != STEP_PUT || change->first->seen.mode)
 			continue;
-		old = old_path_of(entry, change->path);
+		old = old_path_of(differ->plan, change->path);
 		from = old ? find_change(differ, old) : NULL;
 		if (!from || from->moved || stays_there(from) || !from->first->seen.mode)
 			continue;
