@@ -17,6 +17,7 @@
  *     inside.c     inside: the first process; starts the command and never outlives us
  *     supervise.c  outside: signals, time, and the end, with terminal.c (the caller's terminal)
  *     refusals.c   what the mount refused
+ *     writes.c     the delta, and its merge by afsyncd when all that has ended
  *     report.c     --report
  *     words.c      lists of words, everywhere
  *
@@ -32,6 +33,7 @@
 #include "report.h"
 #include "show.h"
 #include "supervise.h"
+#include "writes.h"
 
 #include <bsd/stdlib.h>
 #include <fcntl.h>
@@ -131,7 +133,8 @@ static void tell_refusals(const struct af_opts *opts, const struct af_refusals *
 }
 
 static int write_report(int *fd, const struct af_plan *plan, const struct af_backend *backend,
-	const struct af_outcome *outcome, const struct af_refusals *refusals)
+	const struct af_outcome *outcome, const struct af_refusals *refusals,
+	const struct af_writes *writes)
 {
 	FILE *out;
 	int err;
@@ -142,7 +145,7 @@ static int write_report(int *fd, const struct af_plan *plan, const struct af_bac
 	if (!out)
 		return -errno;
 	*fd = -1;
-	err = report_write(out, plan, backend->name, outcome, refusals);
+	err = report_write(out, plan, backend->name, outcome, refusals, writes);
 	if (fclose(out) != 0 && !err)
 		err = -errno;
 	return err;
@@ -156,6 +159,7 @@ static int run_and_tell(
 	const struct af_backend *backend = &backend_bwrap;
 	struct af_outcome outcome = {.exit = AF_EXIT_FAILED};
 	struct af_refusals refusals = AF_REFUSALS_NONE;
+	struct af_writes writes = AF_WRITES_NONE;
 	struct af_signals signals = {.fd = -1};
 	af_autoclose int report = -1;
 	int audit = -1;
@@ -173,23 +177,32 @@ static int run_and_tell(
 		log_error("start: %s", strerror(-err));
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	if (!err)
+		err = writes_begin(&writes, plan, gathered->source_fd);
+	if (!err)
 		run_plan(plan, backend, gathered->source_fd, &refusals, &signals, closed_std,
 			&outcome);
 	tell_refusals(opts, &refusals);
-	err = write_report(&report, plan, backend, &outcome, &refusals);
+	writes_end(&writes, plan, gathered->source_fd, outcome.exit, report >= 0);
+	err = write_report(&report, plan, backend, &outcome, &refusals, &writes);
 	if (err)
 		log_error("--report: %s: %s", opts->report, strerror(-err));
 	refusals_close(&refusals);
+	writes_fini(&writes);
 	close(signals.fd);
 	return outcome.exit;
 }
 
-static int dry_run(const struct af_plan *plan)
+static int dry_run(struct af_plan *plan, int source_fd)
 {
 	const char *place = fsmount_place(plan);
+	struct af_writes writes;
 	af_autofree char *view = NULL;
-	int err;
+	int err = writes_begin(&writes, plan, source_fd);
 
+	if (err) {
+		writes_fini(&writes);
+		return AF_EXIT_FAILED;
+	}
 	if (!place || asprintf(&view, "%s/view", place) < 0) {
 		view = NULL;
 		err = -ENOENT;
@@ -198,6 +211,8 @@ static int dry_run(const struct af_plan *plan)
 	}
 	if (err)
 		log_error("--dry-run: %s", strerror(-err));
+	plan->delta = NULL;
+	writes_fini(&writes);
 	return err ? AF_EXIT_FAILED : 0;
 }
 
@@ -209,8 +224,8 @@ static int run_opts(const struct af_opts *opts, unsigned int closed_std)
 
 	log_set_verbose(opts->verbose);
 	if (facts_gather(&gathered, opts) == 0 && plan_make(&plan, opts, &gathered.facts) == 0)
-		status =
-			opts->dry_run ? dry_run(&plan) : run_and_tell(&plan, &gathered, closed_std);
+		status = opts->dry_run ? dry_run(&plan, gathered.source_fd)
+				       : run_and_tell(&plan, &gathered, closed_std);
 	plan_fini(&plan);
 	facts_fini(&gathered);
 	return status;

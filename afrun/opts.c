@@ -17,6 +17,10 @@
 
 enum long_only {
 	OPT_DIRECT = 256,
+	OPT_SYNC,
+	OPT_CONFLICT,
+	OPT_STATE,
+	OPT_DELTA_SIZE,
 	OPT_KILL_AFTER,
 	OPT_BIND,
 	OPT_RO_BIND,
@@ -46,7 +50,12 @@ static const struct option long_options[] = {
 	{"bind", required_argument, NULL, OPT_BIND},
 	{"ro-bind", required_argument, NULL, OPT_RO_BIND},
 	{"mount-at", required_argument, NULL, OPT_MOUNT_AT},
+	{"delta", required_argument, NULL, 'D'},
 	{"direct", no_argument, NULL, OPT_DIRECT},
+	{"sync", required_argument, NULL, OPT_SYNC},
+	{"conflict", required_argument, NULL, OPT_CONFLICT},
+	{"state", required_argument, NULL, OPT_STATE},
+	{"delta-size", required_argument, NULL, OPT_DELTA_SIZE},
 	{"dry-run", no_argument, NULL, OPT_DRY_RUN},
 	{"report", required_argument, NULL, OPT_REPORT},
 	{"audit", required_argument, NULL, OPT_AUDIT},
@@ -55,17 +64,13 @@ static const struct option long_options[] = {
 	{"help", no_argument, NULL, 'h'},
 	{"version", no_argument, NULL, OPT_VERSION},
 	{"runtime", required_argument, NULL, 'R'},
-	{"delta", required_argument, NULL, 'D'},
 	{"memory", required_argument, NULL, 'm'},
 	{"session", required_argument, NULL, 'S'},
-	{"sync", required_argument, NULL, OPT_LATER},
-	{"conflict", required_argument, NULL, OPT_LATER},
 	{"image", required_argument, NULL, OPT_LATER},
 	{"docker", required_argument, NULL, OPT_LATER},
 	{"pids", required_argument, NULL, OPT_LATER},
 	{"cpus", required_argument, NULL, OPT_LATER},
 	{"cpu-shares", required_argument, NULL, OPT_LATER},
-	{"delta-size", required_argument, NULL, OPT_LATER},
 	{"limits", required_argument, NULL, OPT_LATER},
 	{"channel", required_argument, NULL, OPT_LATER},
 	{"start", no_argument, NULL, OPT_LATER},
@@ -78,15 +83,21 @@ static const struct option long_options[] = {
 
 static void print_help(void)
 {
-	fputs("Usage: afrun --direct [OPTION]... [--] COMMAND [ARG]...\n"
-	      "  or:  afrun --direct [OPTION]... -c TEXT\n"
+	fputs("Usage: afrun [OPTION]... [--] COMMAND [ARG]...\n"
+	      "  or:  afrun [OPTION]... -c TEXT\n"
 	      "Run a command in a sandbox, on a view of a directory that a policy decides.\n"
 	      "With neither COMMAND nor -c, sh reads its commands from standard input.\n\n"
 	      "  -C, --source DIR         the directory to show (default: the current one)\n"
 	      "  -p, --preset NAME        a preset policy (default: agent-safe)\n"
 	      "  -P, --policy FILE        a policy file\n"
 	      "  -r, --rule RULE          LEVEL[@PRIORITY]:PATTERN, after all files' rules\n"
-	      "      --direct             write to the source itself\n"
+	      "  -D, --delta DIR          keep what is written in DIR (default: a temporary delta)\n"
+	      "      --delta-size SIZE    at most so much of it (K, M, G, T)\n"
+	      "      --sync success|always|never\n"
+	      "                           when to merge it into the source (default: success)\n"
+	      "      --conflict POLICY    lww, keep, both, fail or merge; see afsyncd(8)\n"
+	      "      --state DIR          temporary deltas and undo there, not in .agentfense\n"
+	      "      --direct             no delta: write to the source itself\n"
 	      "  -e, --env NAME[=VALUE]   set NAME inside (without VALUE: as it is here)\n"
 	      "      --env-file FILE      the same, a line each\n"
 	      "  -w, --workdir DIR        where the command starts (relative to the view)\n"
@@ -180,6 +191,48 @@ static int set_net(struct af_opts *opts, const char *text)
 	return -EINVAL;
 }
 
+static int set_sync(struct af_opts *opts, const char *text)
+{
+	static const char *const names[] = {[AF_SYNC_SUCCESS] = "success",
+		[AF_SYNC_ALWAYS] = "always",
+		[AF_SYNC_NEVER] = "never"};
+
+	opts->sync_given = true;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strcmp(text, names[i]) == 0) {
+			opts->sync = (enum af_sync)i;
+			return 0;
+		}
+	}
+	log_error("--sync: %s: not one of success, always, never", text);
+	return -EINVAL;
+}
+
+static int set_conflict(struct af_opts *opts, const char *text)
+{
+	static const char *const names[] = {"lww", "keep", "both", "fail", "merge"};
+
+	opts->conflict = text;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(text, names[i]) == 0)
+			return 0;
+	log_error("--conflict: %s: not one of lww, keep, both, fail, merge", text);
+	return -EINVAL;
+}
+
+/* agentfensefs reads the number; here only that it is one. */
+static int set_delta_size(struct af_opts *opts, const char *text)
+{
+	size_t digits = strspn(text, "0123456789");
+
+	opts->delta_size = text;
+	if (digits > 0 && digits < 19 && strspn(text, "0") < digits &&
+		(text[digits] == '\0' || (strchr("KMGT", text[digits]) && !text[digits + 1])))
+		return 0;
+	log_error("--delta-size: %s: not a size such as 500M or 2G", text);
+	return -EINVAL;
+}
+
 static int refuse_later(int option, int long_index)
 {
 	const char *name = "";
@@ -219,6 +272,12 @@ static int set_text(struct af_opts *opts, int option, const char *value)
 	case 'C':
 		opts->source = value;
 		return 0;
+	case 'D':
+		opts->delta = value;
+		return 0;
+	case OPT_STATE:
+		opts->state = value;
+		return 0;
 	case 'w':
 		opts->workdir = value;
 		return 0;
@@ -252,9 +311,11 @@ static int set_option(struct af_opts *opts, int option, char *value, int long_in
 	case OPT_RO_BIND:
 		return set_repeated(opts, option, value);
 	case 'C':
+	case 'D':
 	case 'w':
 	case 'u':
 	case 'c':
+	case OPT_STATE:
 	case OPT_MOUNT_AT:
 	case OPT_REPORT:
 	case OPT_AUDIT:
@@ -265,6 +326,12 @@ static int set_option(struct af_opts *opts, int option, char *value, int long_in
 		return set_duration("--timeout", value, &opts->timeout_ms);
 	case OPT_KILL_AFTER:
 		return set_duration("--kill-after", value, &opts->kill_after_ms);
+	case OPT_SYNC:
+		return set_sync(opts, value);
+	case OPT_CONFLICT:
+		return set_conflict(opts, value);
+	case OPT_DELTA_SIZE:
+		return set_delta_size(opts, value);
 	case OPT_DIRECT:
 		opts->direct = true;
 		return 0;
@@ -301,9 +368,11 @@ static int check_whole(const struct af_opts *opts)
 		log_error("-c: %s: a command was given too", opts->command[0]);
 		return -EINVAL;
 	}
-	if (!opts->direct) {
-		log_error(
-			"the delta, which keeps writes apart, is not available yet: use --direct");
+	if (opts->direct &&
+		(opts->delta || opts->delta_size || opts->conflict || opts->state ||
+			opts->sync_given)) {
+		log_error("--direct: there is no delta then, for --delta, --delta-size, --sync, "
+			  "--conflict or --state");
 		return -EINVAL;
 	}
 	return 0;

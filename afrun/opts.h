@@ -25,6 +25,8 @@ struct af_item {
 	char *text; /* owned */
 };
 
+enum af_sync { AF_SYNC_SUCCESS, AF_SYNC_ALWAYS, AF_SYNC_NEVER };
+
 struct af_opts {
 	const char *source;   /* NULL: the current directory */
 	const char *workdir;  /* NULL: the view */
@@ -36,8 +38,14 @@ struct af_opts {
 	char **command;        /* NULL-terminated, empty where none was given; borrowed from argv */
 	struct af_item *items; /* owned */
 	size_t item_count;
-	int64_t timeout_ms;    /* 0: none */
-	int64_t kill_after_ms; /* 0: SIGKILL at once */
+	int64_t timeout_ms;     /* 0: none */
+	int64_t kill_after_ms;  /* 0: SIGKILL at once */
+	const char *delta;      /* NULL: a temporary one */
+	const char *state;      /* NULL: where state_dir.h says */
+	const char *conflict;   /* NULL: afsyncd's default */
+	const char *delta_size; /* as agentfensefs's quota; NULL: no limit */
+	enum af_sync sync;
+	bool sync_given;
 	bool direct;
 	bool net_host;
 	bool dry_run;

@@ -245,6 +245,25 @@ static void add_fs_option(struct af_words *argv, const char *option)
 	words_add(argv, escaped);
 }
 
+static void add_delta(const struct af_plan *plan, struct af_words *argv)
+{
+	af_autofree char *option = NULL;
+
+	if (asprintf(&option, "delta=%s", plan->delta) < 0) {
+		option = NULL;
+		argv->error = -ENOMEM;
+		return;
+	}
+	add_fs_option(argv, option);
+	/* Nobody mounts a temporary one again. */
+	if (plan->delta_temporary)
+		words_add_all(argv, (const char *const[]){"-o", "volatile", NULL});
+	if (plan->opts->delta_size) {
+		words_add(argv, "-o");
+		words_addf(argv, "quota=%s", plan->opts->delta_size);
+	}
+}
+
 void plan_fs_argv(const struct af_plan *plan, struct af_words *argv, const char *program,
 	const char *source_name, const char *mount_point, int ready_fd, int audit_fd)
 {
@@ -255,6 +274,8 @@ void plan_fs_argv(const struct af_plan *plan, struct af_words *argv, const char 
 	words_add_all(argv, (const char *const[]){"-o", "fsname=workspace", NULL});
 	for (size_t i = 0; i < plan->policy.count; i++)
 		add_fs_option(argv, plan->policy.items[i]);
+	if (plan->delta)
+		add_delta(plan, argv);
 	if (id->as_root)
 		words_add_all(argv, (const char *const[]){"-o", "allow_other", NULL});
 	if (id->lend) {
@@ -267,4 +288,27 @@ void plan_fs_argv(const struct af_plan *plan, struct af_words *argv, const char 
 	}
 	words_add(argv, source_name);
 	words_add(argv, mount_point);
+}
+
+void plan_sync_argv(const struct af_plan *plan, struct af_words *argv, const char *program,
+	const char *delta, enum plan_sync what)
+{
+	words_add(argv, program);
+	if (what == PLAN_SYNC_LIST)
+		words_add_all(argv, (const char *const[]){"-n", "-0", NULL});
+	else if (!plan->opts->verbose)
+		words_add(argv, "-q");
+	if (what == PLAN_SYNC_MERGE_LIST)
+		words_add_all(argv, (const char *const[]){"-v", "-0", NULL});
+	if (plan->opts->conflict) {
+		words_add(argv, "--conflict");
+		words_add(argv, plan->opts->conflict);
+	}
+	if (plan->opts->state) {
+		words_add(argv, "--state");
+		words_add(argv, plan->opts->state);
+	}
+	for (size_t i = 0; i < plan->policy.count; i++)
+		words_addf(argv, "--%s", plan->policy.items[i]);
+	words_add_all(argv, (const char *const[]){"--", delta, plan->source, NULL});
 }

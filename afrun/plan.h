@@ -25,7 +25,9 @@ struct af_plan {
 	const struct af_opts *opts;         /* borrowed */
 	const struct af_identity *identity; /* borrowed */
 	char *source;                       /* real path; owned */
-	struct af_words policy;             /* preset=..., policy=..., rule=...: in order */
+	const char *delta;                  /* absolute; NULL: --direct; borrowed */
+	bool delta_temporary;
+	struct af_words policy; /* preset=..., policy=..., rule=...: in order */
 	struct af_rootfs rootfs;
 	struct af_words env;  /* of the command */
 	struct af_words argv; /* of the command */
@@ -51,5 +53,15 @@ char *plan_unescape(const char *text, size_t len);
  */
 void plan_fs_argv(const struct af_plan *plan, struct af_words *argv, const char *program,
 	const char *source_name, const char *mount_point, int ready_fd, int audit_fd);
+
+/* What afsyncd is to do. */
+enum plan_sync {
+	PLAN_SYNC_MERGE,
+	PLAN_SYNC_MERGE_LIST, /* ... and to print what was merged: -0's records */
+	PLAN_SYNC_LIST,       /* to print what is there, and merge nothing */
+};
+/* The merger's command line (pure), with the run's own policy. */
+void plan_sync_argv(const struct af_plan *plan, struct af_words *argv, const char *program,
+	const char *delta, enum plan_sync what);
 
 #endif

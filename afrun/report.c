@@ -1,7 +1,7 @@
 /*
  * --report. See report.h; it says what happened, and finds nothing out.
  *
- * The keys are always all there: what this version cannot have (a delta, merges) is null or empty.
+ * The keys are always all there: what there is not (a limit, with --direct a delta) is null or empty.
  */
 #include "report.h"
 
@@ -59,19 +59,18 @@ static void write_outcome(struct af_json *json, const struct af_outcome *outcome
 	json_int(json, "peak_memory_bytes", (int64_t)outcome->usage.ru_maxrss * 1024);
 }
 
-static void write_empty(struct af_json *json)
+static void write_writes(struct af_json *json, const struct af_writes *writes)
 {
-	static const char *const lists[] = {"merged", "kept", "conflicts", "held"};
-
-	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
-		json_array(json, lists[i]);
-		json_array_end(json);
-	}
-	json_null(json, "delta");
+	write_words(json, "merged", &writes->merged);
+	write_words(json, "kept", &writes->kept);
+	write_words(json, "conflicts", &writes->conflicts);
+	write_words(json, "held", &writes->held);
+	json_string(json, "delta", writes->stays || !writes->temporary ? writes->path : NULL);
 }
 
 int report_write(FILE *out, const struct af_plan *plan, const char *runtime,
-	const struct af_outcome *outcome, const struct af_refusals *refusals)
+	const struct af_outcome *outcome, const struct af_refusals *refusals,
+	const struct af_writes *writes)
 {
 	struct af_json json;
 
@@ -85,7 +84,7 @@ int report_write(FILE *out, const struct af_plan *plan, const char *runtime,
 	fputs(",\"refused\":", out);
 	refusals_write(refusals, out);
 	json_int(&json, "refused_uncounted", (int64_t)refusals->uncounted);
-	write_empty(&json);
+	write_writes(&json, writes);
 	json_object_end(&json);
 	putc('\n', out);
 	return fflush(out) != 0 || ferror(out) ? -EIO : 0;

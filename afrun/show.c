@@ -52,6 +52,26 @@ static int show_runtime(
 	return err;
 }
 
+static int show_merge(FILE *out, const struct af_plan *plan)
+{
+	af_autofree char *program = path_find_program("afsyncd");
+	struct af_words argv = {0};
+	int err;
+
+	if (!plan->delta || plan->opts->sync == AF_SYNC_NEVER)
+		return 0;
+	if (!program)
+		return -ENOMEM;
+	fprintf(out, "# the merge, when all has ended%s\n",
+		plan->opts->sync == AF_SYNC_SUCCESS ? " and the command with 0" : "");
+	plan_sync_argv(plan, &argv, program, plan->delta, PLAN_SYNC_MERGE);
+	err = words_error(&argv);
+	if (!err)
+		words_print(out, argv.items);
+	words_fini(&argv);
+	return err;
+}
+
 static void show_command(FILE *out, const struct af_plan *plan)
 {
 	fprintf(out, "# inside, in ");
@@ -78,8 +98,10 @@ int show_plan(
 	err = show_mount(out, plan, view);
 	if (!err)
 		err = show_runtime(out, plan, backend, view);
-	if (!err)
+	if (!err) {
 		show_command(out, plan);
+		err = show_merge(out, plan);
+	}
 	for (size_t i = 0; i < plan->rootfs.count; i++)
 		plan->rootfs.places[i].fd = -1;
 	return err ? err : fflush(out) ? -EIO : 0;

@@ -144,7 +144,6 @@ static void env_values_are_hidden(void **state)
 static void refused(void **state)
 {
 	static const char *const lines[][4] = {
-		{"true"},
 		{"--direct", "--net", "all"},
 		{"--direct", "-t", "x"},
 		{"--direct", "-C"},
@@ -156,6 +155,17 @@ static void refused(void **state)
 		{"--direct", "--list"},
 		{"--direct=yes"},
 		{"--direct", "-D", "delta"},
+		{"--direct", "--sync", "never"},
+		{"--direct", "--sync", "success"},
+		{"--direct", "--conflict", "keep"},
+		{"--direct", "--delta-size", "1G"},
+		{"--direct", "--state", "/s"},
+		{"--sync", "sometimes"},
+		{"--conflict", "mine"},
+		{"--delta-size", "0"},
+		{"--delta-size", "1.5G"},
+		{"--delta-size", "1GB"},
+		{"--delta-size", "-1"},
 		{"--direct", "-S", "name"},
 	};
 

@@ -40,9 +40,16 @@ is "$(quietly run --ro-bind "$T:/workspace" -- true)" 125 'a bind over the view'
 is "$(quietly run --mount-at relative -- true)" 125 'a relative place for the view'
 is "$(quietly run --report "$T/no/where" -- true)" 125 'a report that cannot be written'
 is "$(quietly run --report fd:77 -- true)" 125 'a report to a closed descriptor'
-is "$(quietly "$AFRUN" -C "$SRC" -- true)" 125 'without --direct'
-like "$(cat "$err")" '^afrun: .*--direct$' 'which is what it says'
-for option in '-R docker' '-m 1G' '-S x' '--sync never' '--cpus 1' '-D /d' '--list'; do
+for option in '-D /d' '--sync never' '--conflict keep' '--delta-size 1M' '--state /s'; do
+	# shellcheck disable=SC2086 # an option and its value
+	is "$(quietly run $option -- true)" 125 "--direct and $option"
+	like "$(cat "$err")" '^afrun: --direct: there is no delta then' 'which is what it says'
+done
+is "$(quietly "$AFRUN" -C "$SRC" --sync now -- true)" 125 'a bad --sync'
+is "$(quietly "$AFRUN" -C "$SRC" --conflict x -- true)" 125 'a bad --conflict'
+is "$(quietly "$AFRUN" -C "$SRC" --delta-size x -- true)" 125 'a bad --delta-size'
+is "$(quietly "$AFRUN" -C "$SRC" -D "$T/no/where" -- true)" 125 'a delta in no directory'
+for option in '-R docker' '-m 1G' '-S x' '--cpus 1' '--list'; do
 	# shellcheck disable=SC2086 # an option and its value
 	is "$(quietly run $option -- true)" 125 "not there yet: $option"
 	like "$(cat "$err")" 'not available yet' 'and said so'

@@ -1,0 +1,318 @@
+/*
+ * The delta of a run. See writes.h.
+ */
+#include "writes.h"
+
+#include "cleanup.h"
+#include "io.h"
+#include "log.h"
+#include "path.h"
+#include "remove.h"
+#include "spawn.h"
+#include "state_dir.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+
+/* More than this is not read of what afsyncd lists. */
+enum { MAX_LIST = 256 << 20 /* bytes */, SYNC_MERGED = 0, SYNC_STAYS = 1 };
+
+static int fail(const char *what, int err)
+{
+	log_error("delta: %s: %s", what, strerror(-err));
+	return err;
+}
+
+/* ---- before the run ----------------------------------------------------------------------------- */
+
+/* A name that sorts by time and is nobody else's. */
+static void make_name(struct af_writes *writes)
+{
+	time_t now = time(NULL);
+	char when[32];
+	struct tm tm;
+
+	if (!gmtime_r(&now, &tm) || strftime(when, sizeof(when), "%Y%m%dT%H%M%S", &tm) == 0)
+		when[0] = '\0';
+	snprintf(writes->name, sizeof(writes->name), "%s-%d", when, (int)getpid());
+}
+
+static int make_temporary(struct af_writes *writes, const struct af_plan *plan, int source_fd)
+{
+	af_autofree char *where = NULL;
+	int err;
+
+	writes->temporary = true;
+	make_name(writes);
+	writes->state_fd = state_dir_open(
+		source_fd, plan->source, plan->opts->state, !plan->opts->dry_run, &where);
+	if (plan->opts->dry_run && where)
+		goto name;
+	if (writes->state_fd < 0)
+		return fail(where ? where : plan->source, writes->state_fd);
+	writes->deltas_fd = state_dir_sub(writes->state_fd, "deltas", true);
+	if (writes->deltas_fd < 0)
+		return fail(where, writes->deltas_fd);
+	if (mkdirat(writes->deltas_fd, writes->name, 0700) != 0) {
+		err = -errno;
+		return fail(where, err);
+	}
+name:
+	if (asprintf(&writes->path, "%s/deltas/%s", where, writes->name) < 0) {
+		writes->path = NULL;
+		return fail(where, -ENOMEM);
+	}
+	return 0;
+}
+
+/* The caller's own: its directory is made by the mount, but what is above it must be there. */
+static int name_own(struct af_writes *writes, const char *path)
+{
+	af_autofree char *real = realpath(path, NULL);
+	af_autofree char *copy = strdup(path);
+	char *slash;
+
+	if (real) {
+		writes->path = af_steal(&real);
+		return 0;
+	}
+	if (!copy)
+		return fail(path, -ENOMEM);
+	while (strlen(copy) > 1 && copy[strlen(copy) - 1] == '/')
+		copy[strlen(copy) - 1] = '\0';
+	slash = strrchr(copy, '/');
+	if (slash)
+		*slash = '\0';
+	real = realpath(!slash ? "." : *copy ? copy : "/", NULL);
+	if (!real || asprintf(&writes->path, "%s/%s", real, slash ? slash + 1 : copy) < 0) {
+		writes->path = NULL;
+		return fail(path, -errno);
+	}
+	return 0;
+}
+
+int writes_begin(struct af_writes *writes, struct af_plan *plan, int source_fd)
+{
+	const struct af_opts *opts = plan->opts;
+	int err = 0;
+
+	*writes = AF_WRITES_NONE;
+	if (opts->direct)
+		return 0;
+	err = opts->delta ? name_own(writes, opts->delta) : make_temporary(writes, plan, source_fd);
+	plan->delta = writes->path;
+	plan->delta_temporary = writes->temporary;
+	return err;
+}
+
+/* ---- afsyncd ------------------------------------------------------------------------------------ */
+
+/* In the child: what it prints is for us, or (there is nothing then) not for the caller's stdout. */
+static int redirect(void *arg)
+{
+	const int *out = arg;
+
+	return dup2(*out >= 0 ? *out : STDERR_FILENO, STDOUT_FILENO) < 0 ? -errno : 0;
+}
+
+static int start_afsyncd(struct af_words *argv, int out, struct af_child *child)
+{
+	struct af_spawn spawn = {
+		.argv = argv->items, .envp = environ, .setup = redirect, .arg = &out};
+
+	return words_error(argv) ? words_error(argv) : spawn_start(&spawn, child, NULL);
+}
+
+/*
+ * Runs afsyncd and waits for it; its status, or -errno. list (may be NULL) gets what it prints on
+ * standard output, newly allocated, *size bytes and a NUL.
+ */
+static int run_afsyncd(struct af_words *argv, char **list, size_t *size)
+{
+	struct af_child child;
+	af_autoclose int out = -1;
+	int ends[2] = {-1, -1}, status, err;
+
+	if (list && pipe2(ends, O_CLOEXEC) != 0)
+		return -errno;
+	out = ends[0];
+	err = start_afsyncd(argv, ends[1], &child);
+	if (ends[1] >= 0)
+		close(ends[1]);
+	if (err)
+		return err;
+	if (list)
+		err = io_read_all(out, MAX_LIST, list, size);
+	while (waitpid(child.pid, &status, 0) < 0 && errno == EINTR)
+		;
+	close(child.pidfd);
+	if (err)
+		return err;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+/* A record of -0: LETTER TAB PATH, or R TAB OLD TAB PATH. */
+static const char *path_of(const char *record)
+{
+	const char *tab = *record == 'R' ? strrchr(record, '\t') : strchr(record, '\t');
+
+	return tab ? tab + 1 : "";
+}
+
+static bool is_in(const struct af_words *words, const char *text)
+{
+	for (size_t i = 0; i < words->count; i++)
+		if (strcmp(words->items[i], text) == 0)
+			return true;
+	return false;
+}
+
+static void add_kept(struct af_writes *writes, const char *list, size_t size)
+{
+	for (size_t at = 0; at < size; at += strlen(list + at) + 1)
+		words_add(list[at] == 'Q' ? &writes->held : &writes->kept, path_of(list + at));
+}
+
+static void add_merged(struct af_writes *writes, const char *list, size_t size)
+{
+	for (size_t at = 0; at < size; at += strlen(list + at) + 1) {
+		const char *path = path_of(list + at);
+
+		if (list[at] == 'C')
+			words_add(&writes->conflicts, path);
+		if (!is_in(&writes->kept, path) && !is_in(&writes->held, path))
+			words_add(&writes->merged, path);
+	}
+}
+
+static void sync_argv(
+	const struct af_plan *plan, struct af_words *argv, const char *delta, enum plan_sync what)
+{
+	af_autofree char *program = path_find_program("afsyncd");
+
+	if (program)
+		plan_sync_argv(plan, argv, program, delta, what);
+	else
+		argv->error = -ENOMEM;
+}
+
+/* What is in the delta, for the report. */
+static void list_kept(struct af_writes *writes, const struct af_plan *plan)
+{
+	struct af_words argv = {0};
+	af_autofree char *list = NULL;
+	size_t size = 0;
+
+	sync_argv(plan, &argv, writes->path, PLAN_SYNC_LIST);
+	if (run_afsyncd(&argv, &list, &size) <= SYNC_STAYS && list)
+		add_kept(writes, list, size);
+	words_fini(&argv);
+}
+
+/* Merges. 0 all is merged, 1 something stays, else it failed. */
+static int merge(struct af_writes *writes, const struct af_plan *plan, bool lists)
+{
+	struct af_words argv = {0};
+	af_autofree char *list = NULL;
+	size_t size = 0;
+	int status;
+
+	sync_argv(plan, &argv, writes->path, lists ? PLAN_SYNC_MERGE_LIST : PLAN_SYNC_MERGE);
+	status = run_afsyncd(&argv, lists ? &list : NULL, &size);
+	words_fini(&argv);
+	if (status < 0)
+		log_error("afsyncd: %s", strerror(-status));
+	if (status == SYNC_STAYS && lists)
+		list_kept(writes, plan);
+	if (status >= 0 && status <= SYNC_STAYS && list)
+		add_merged(writes, list, size);
+	return status;
+}
+
+/* ---- after the run ------------------------------------------------------------------------------ */
+
+/* Whether nothing was written: no entry in upper. False where that cannot be told. */
+static bool is_untouched(const struct af_writes *writes)
+{
+	af_autofree char *upper = NULL;
+	af_autoclosedir DIR *stream = NULL;
+	const struct dirent *entry;
+
+	if (asprintf(&upper, "%s/upper", writes->path) < 0) {
+		upper = NULL;
+		return false;
+	}
+	stream = opendir(upper);
+	if (!stream)
+		return errno == ENOENT;
+	while ((errno = 0, entry = readdir(stream)))
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			return false;
+	return errno == 0;
+}
+
+/* Nothing of a temporary delta is left behind, nor what was made to hold it. */
+static void remove_temporary(struct af_writes *writes, int source_fd)
+{
+	int err = remove_tree(writes->deltas_fd, writes->name);
+
+	if (err && err != -ENOENT)
+		log_warn("delta: %s: %s", writes->path, strerror(-err));
+	unlinkat(writes->state_fd, "deltas", AT_REMOVEDIR);
+	state_dir_remove(source_fd, writes->state_fd);
+}
+
+static void tell_kept(const struct af_writes *writes, const char *why)
+{
+	log_warn("%s: kept in %s; `afsyncd -n %s` shows it", why, writes->path, writes->path);
+}
+
+static bool is_to_merge(const struct af_opts *opts, int exit_status)
+{
+	return opts->sync == AF_SYNC_ALWAYS || (opts->sync == AF_SYNC_SUCCESS && exit_status == 0);
+}
+
+void writes_end(struct af_writes *writes, const struct af_plan *plan, int source_fd,
+	int exit_status, bool lists)
+{
+	bool to_merge = is_to_merge(plan->opts, exit_status);
+	int status = SYNC_MERGED;
+
+	if (!writes->path)
+		return;
+	if (!is_untouched(writes)) {
+		if (to_merge)
+			status = merge(writes, plan, lists);
+		else if (lists)
+			list_kept(writes, plan);
+		writes->stays = !to_merge || status != SYNC_MERGED;
+	}
+	if (!writes->stays && writes->temporary)
+		remove_temporary(writes, source_fd);
+	else if (writes->stays && !to_merge)
+		tell_kept(writes,
+			plan->opts->sync == AF_SYNC_NEVER ? "what was written"
+							  : "the command failed; what it wrote");
+	else if (writes->stays)
+		tell_kept(writes,
+			status == SYNC_STAYS ? "not all could be merged; the rest"
+					     : "nothing was merged; what was written");
+}
+
+void writes_fini(struct af_writes *writes)
+{
+	words_fini(&writes->merged);
+	words_fini(&writes->kept);
+	words_fini(&writes->conflicts);
+	words_fini(&writes->held);
+	free(writes->path);
+	if (writes->deltas_fd >= 0)
+		close(writes->deltas_fd);
+	if (writes->state_fd >= 0)
+		close(writes->state_fd);
+	*writes = AF_WRITES_NONE;
+}
