@@ -33,14 +33,16 @@ RUN = bwrap control env facts filter fsmount host identity inside opts plan refu
 SYNC = $(SYNC_PLAN) $(SYNC_APPLY) $(SYNC_SHOW) $(SYNC_DAEMON)
 SYNC_DAEMON = daemon notify table watch
 SYNC_PLAN = changes conflict gather origin plan plan_moves plan_steps scan source
-SYNC_APPLY =
+SYNC_APPLY = apply attrs clean clean_log finish history layout merge parents progress record \
+	recover stage state step take undo undo_check
 SYNC_SHOW = beneath diff diff_binary diff_file diff_side diff_text discard fsck fsck_upper hold merge3 \
 	names only opts show tell tool usage where
 
-PROGRAMS = agentfensefs afrun
+PROGRAMS = agentfensefs afrun afsyncd
 MAN1 = agentfensefs/agentfensefs.1 afrun/afrun.1
 MAN5 = policies/agentfense-policy.5
-COMPLETIONS = agentfensefs/agentfensefs.bash afrun/afrun.bash
+MAN8 = afsyncd/afsyncd.8
+COMPLETIONS = agentfensefs/agentfensefs.bash afrun/afrun.bash afsyncd/afsyncd.bash
 POLICIES = $(wildcard policies/*.conf)
 
 UNIT_COMMON = test_common test_glob test_policy_parse test_policy_decide test_policy_property \
@@ -125,7 +127,7 @@ all: $(PROGRAMS:%=$(B)/%)
 $(VARIANTS): all
 objs = $(patsubst %,$(B)/obj/$(1)/%.o,$(2))
 objects: $(call objs,common,$(COMMON)) $(call objs,agentfensefs,main $(FS)) \
-	$(call objs,afrun,main $(RUN)) $(call objs,afsyncd,$(SYNC))
+	$(call objs,afrun,main $(RUN)) $(call objs,afsyncd,main $(SYNC))
 
 UNITS = $(UNIT_COMMON) $(UNIT_FS) $(UNIT_RUN) $(UNIT_SYNC)
 TEST_PROGRAMS = $(addprefix $(B)/tests/,sys reap $(FIXTURES))
@@ -178,6 +180,9 @@ $(B)/agentfensefs: $(B)/obj/agentfensefs/main.o $(B)/libagentfensefs.a $(B)/libc
 	$(link)
 $(B)/afrun: LIBS = $(LIBS_RUN) $(LIBS_COMMON)
 $(B)/afrun: $(B)/obj/afrun/main.o $(B)/libafrun.a $(B)/libcommon.a
+	$(link)
+$(B)/afsyncd: LIBS = $(LIBS_SYNC) $(LIBS_COMMON)
+$(B)/afsyncd: $(B)/obj/afsyncd/main.o $(B)/libafsyncd.a $(B)/libcommon.a
 	$(link)
 
 $(B)/tests/sys: $(call objs,tests,$(SYS))
@@ -271,7 +276,7 @@ print-lists:
 lint-shell:
 	@printf '%s\n' $(SCRIPTS) | xargs -P$(shell nproc) -n4 shellcheck -x
 lint-man:
-	mandoc -Tlint -Wwarning $(MAN1) $(MAN5)
+	mandoc -Tlint -Wwarning $(MAN1) $(MAN5) $(MAN8)
 lint-cppcheck:
 	cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability \
 		--inline-suppr --suppressions-list=tests/lint/cppcheck.supp -j2 $(DEFINES) -Icommon \
@@ -292,11 +297,12 @@ format:
 D = $(DESTDIR)
 install: all
 	install -d '$(D)$(BINDIR)' '$(D)$(DATADIR)/policies' '$(D)$(MANDIR)/man1' '$(D)$(MANDIR)/man5' \
-		'$(D)$(COMPDIR)'
+		'$(D)$(MANDIR)/man8' '$(D)$(COMPDIR)'
 	install -m 755 $(PROGRAMS:%=$(B)/%) '$(D)$(BINDIR)'
 	install -m 644 $(POLICIES) '$(D)$(DATADIR)/policies'
 	install -m 644 $(MAN1) '$(D)$(MANDIR)/man1'
 	install -m 644 $(MAN5) '$(D)$(MANDIR)/man5'
+	install -m 644 $(MAN8) '$(D)$(MANDIR)/man8'
 	for f in $(COMPLETIONS); do \
 		install -m 644 $$f '$(D)$(COMPDIR)/'"$$(basename $$f .bash)" || exit 1; done
 
@@ -306,9 +312,10 @@ uninstall:
 		$(patsubst policies/%,'$(D)$(DATADIR)/policies/%',$(POLICIES)) \
 		$(patsubst %,'$(D)$(MANDIR)/man1/%',$(notdir $(MAN1))) \
 		$(patsubst %,'$(D)$(MANDIR)/man5/%',$(notdir $(MAN5))) \
+		$(patsubst %,'$(D)$(MANDIR)/man8/%',$(notdir $(MAN8))) \
 		$(patsubst %.bash,'$(D)$(COMPDIR)/%',$(notdir $(COMPLETIONS)))
 	for d in '$(D)$(DATADIR)/policies' '$(D)$(DATADIR)' '$(D)$(MANDIR)/man1' '$(D)$(MANDIR)/man5' \
-		'$(D)$(COMPDIR)' $(if $(D)$(filter-out /usr /usr/local,$(PREFIX)),'$(D)$(BINDIR)'); do \
+		'$(D)$(MANDIR)/man8' '$(D)$(COMPDIR)' $(if $(D)$(filter-out /usr /usr/local,$(PREFIX)),'$(D)$(BINDIR)'); do \
 		[ ! -d "$$d" ] || rmdir $(if $(D)$(filter-out /usr /usr/local,$(PREFIX)),-p) \
 			--ignore-fail-on-non-empty "$$d" || exit 1; done
 
@@ -321,7 +328,7 @@ distclean:
 help:
 	@sed -n 's/^#? //p' Makefile
 
-#? make              the programs, build/agentfensefs and build/afrun
+#? make              the programs, build/agentfensefs, build/afrun and build/afsyncd
 #? make deps         get what building and testing need (Debian, as root)
 #? make demo         see it work
 #? make check        all tests; CASES='FILE...' some, AS_USER=1 only as an ordinary user

@@ -34,7 +34,8 @@ as_user=() delta=()
 for file in "${tests[@]}"; do
 	case $file in
 	*/cases/fs/*) delta+=("delta:$file") ;;&
-	*/cases/fs/* | */cases/policy/* | */cases/run/* | */cases/security/*) as_user+=("user:$file") ;;
+	*/cases/fs/* | */cases/policy/* | */cases/run/* | */cases/security/* | */cases/sync/*)
+		as_user+=("user:$file") ;;
 	esac
 done
 case ${AF_DELTA:-} in

@@ -4,7 +4,7 @@
 #
 #     . "$(dirname "$0")/../../lib.sh"
 #
-# It sets  ROOT (source tree)  BUILD (build directory)  AFS AFRUN (the programs)  SYS (tests/sys)
+# It sets  ROOT (source tree)  BUILD (build directory)  AFS AFRUN AFSYNCD (the programs)  SYS (tests/sys)
 #          T (private directory, 0755)  HOME TMPDIR (inside T)  CASE (this case's name)
 #
 #     ok STATUS NAME            check NAME CMD...     refute NAME CMD...
@@ -28,6 +28,7 @@ BUILD=${BUILD:-build}
 case $BUILD in /*) ;; *) BUILD=$ROOT/$BUILD ;; esac
 AFS=$BUILD/agentfensefs
 AFRUN=$BUILD/afrun
+AFSYNCD=$BUILD/afsyncd
 SYS=$BUILD/tests/sys
 CASE=${0##*/}
 
@@ -38,7 +39,7 @@ if [ "${AF_TEST_ID:-}" != "$PPID" ]; then
 	exec "$BUILD/tests/reap" "$BASH" "$0" "$@"
 fi
 
-export ROOT BUILD AFS AFRUN SYS LC_ALL=C.UTF-8 LANG=C.UTF-8
+export ROOT BUILD AFS AFRUN AFSYNCD SYS LC_ALL=C.UTF-8 LANG=C.UTF-8
 af_outside=${TMPDIR:-/tmp}
 T=$(mktemp -d "$af_outside/case.XXXXXXXX") || { echo 'Bail out! no private directory'; exit 1; }
 T=$(cd "$T" && pwd -P)

@@ -22,12 +22,12 @@ tree()
 
 presets=$(cd policies && echo *.conf)
 expected=$({
-	printf '%s 755\n' bin bin/afrun bin/agentfensefs share share/agentfense share/agentfense/policies \
+	printf '%s 755\n' bin bin/afrun bin/afsyncd bin/agentfensefs share share/agentfense share/agentfense/policies \
 		share/bash-completion share/bash-completion/completions share/man share/man/man1 \
-		share/man/man5
+		share/man/man5 share/man/man8
 	printf 'share/agentfense/policies/%s 644\n' $presets
-	printf '%s 644\n' share/bash-completion/completions/{afrun,agentfensefs} \
-		share/man/man1/{afrun,agentfensefs}.1 share/man/man5/agentfense-policy.5
+	printf '%s 644\n' share/bash-completion/completions/{afrun,afsyncd,agentfensefs} \
+		share/man/man1/{afrun,agentfensefs}.1 share/man/man5/agentfense-policy.5 share/man/man8/afsyncd.8
 } | sort)
 
 umask 022
@@ -37,6 +37,7 @@ is "$(tree "$T/opt/af")" "$expected" '... exactly these files, with these modes'
 like "$("$T/opt/af/bin/agentfensefs" --presets)" "agent-safe"$'\t'"$T/opt/af/share/agentfense" \
 	'... and the installed program finds the installed presets'
 check '... and the installed launcher runs' "$T/opt/af/bin/afrun" --version
+check '... and the installed merger' "$T/opt/af/bin/afsyncd" --version
 check 'uninstall' run_make uninstall PREFIX="$T/opt/af"
 is "$(tree "$T/opt")" '' '... leaves nothing'
 is "$(tree "$T/src/common")" "$before" 'nothing is written into the sources'

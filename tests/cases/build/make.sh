@@ -4,7 +4,7 @@
 
 unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES CFLAGS CPPFLAGS LDFLAGS WERROR
 mkdir "$T/src"
-(cd "$ROOT" && cp -a Makefile .ci common agentfensefs afrun policies tests "$T/src") || exit 1
+(cd "$ROOT" && cp -a Makefile .ci common agentfensefs afrun afsyncd policies tests "$T/src") || exit 1
 cd "$T/src" || exit 1
 
 # With the system's libfuse, so that this too is built by every run of the tests; without
@@ -27,7 +27,7 @@ snapshot()
 before=$(snapshot)
 check 'a parallel build from nothing' run_make -j4 all
 is "$(snapshot | diff - <(printf '%s\n' "$before") )" '' 'nothing is written but build/'
-check 'the programs are there' test -x build/agentfensefs -a -x build/afrun
+check 'the programs are there' test -x build/agentfensefs -a -x build/afrun -a -x build/afsyncd
 like "$(build/agentfensefs --version 2>&1)" "libfuse $(pkg-config --modversion fuse3)" \
 	'... and run, on the libfuse of the system'
 is "$(run_make all | compiled)" '' 'a second make compiles nothing'
@@ -41,7 +41,7 @@ newer()
 wait_for 5 newer common/json.h
 out=$(run_make all | compiled)
 like "$out" 'common/json\.c' 'a changed header: its own file is compiled'
-missed=$(grep -l '#include "json.h"' common/*.c agentfensefs/*.c afrun/*.c | sort |
+missed=$(grep -l '#include "json.h"' common/*.c agentfensefs/*.c afrun/*.c afsyncd/*.c | sort |
 	comm -23 - <(printf '%s\n' "$out"))
 is "$missed" '' '... and all others that include it'
 unlike "$out" 'common/glob\.c' '... and none that does not'
@@ -49,7 +49,7 @@ is "$(run_make all | compiled)" '' '... once'
 
 # A header that goes away does not stop the build.
 mv common/json.h common/writer.h
-grep -lr '#include "json.h"' common agentfensefs afrun | xargs sed -i 's/"json\.h"/"writer.h"/'
+grep -lr '#include "json.h"' common agentfensefs afrun afsyncd | xargs sed -i 's/"json\.h"/"writer.h"/'
 check 'a renamed header' run_make all
 
 # A source that leaves the list leaves the archive as well.

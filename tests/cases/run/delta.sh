@@ -39,15 +39,15 @@ check 'a run that writes' run -- sh -ec '
 more"'
 is "$(cat "$SRC/f")" $'one\nmore' 'merged when it ends with 0: changed'
 is "$(cat "$SRC/d/new" "$SRC/e/x")" $'new\nx' 'made'
-check_not 'deleted' test -e "$SRC/d/g"
+refute 'deleted' test -e "$SRC/d/g"
 is "$(readlink "$SRC/l")" f 'a symlink'
 is "$(stat -c %a "$SRC/f")" 700 'a mode'
 is "$(kept)" '' 'and no delta is left'
-check 'taken back' "$AFSYNC" -q --undo "$SRC"
+check 'taken back' "$AFSYNCD" -q --undo "$SRC"
 is "$(cat "$SRC/f")" one 'as it was'
 is "$(cat "$SRC/d/g")" two 'what was deleted as well'
 is "$(stat -c %a "$SRC/f")" 755 'and the mode'
-check_not 'what was made is gone' test -e "$SRC/e"
+refute 'what was made is gone' test -e "$SRC/e"
 
 fresh
 echo before >"$SRC/seen"
@@ -66,10 +66,10 @@ is "$(status_of run -- sh -c 'echo lost >>f; exit 3' 2>"$T/err")" 3 'the status 
 is "$(cat "$SRC/f")" one 'nothing is merged then'
 delta=$(kept)
 like "$(cat "$T/err")" "kept in $delta; .afsyncd -n $delta. shows it" 'what it wrote is kept, and named'
-is "$("$AFSYNC" -n "$delta")" $'M\tf' 'and can be shown'
-check 'merged by hand' "$AFSYNC" -q "$delta"
+is "$("$AFSYNCD" -n "$delta")" $'M\tf' 'and can be shown'
+check 'merged by hand' "$AFSYNCD" -q "$delta"
 is "$(cat "$SRC/f")" $'one\nlost' 'it is there'
-check 'and thrown away' "$AFSYNC" --discard "$delta"
+check 'and thrown away' "$AFSYNCD" --discard "$delta"
 is "$(kept)" '' 'which leaves none'
 
 fresh
@@ -82,16 +82,16 @@ is "$(cat "$SRC/f")" $'one\nx' 'merges whatever the status'
 
 fresh
 check '-D' run -D "$T/own" --sync never -- sh -c 'echo x >>f' 2>"$T/err"
-is "$("$AFSYNC" -n "$T/own")" $'M\tf' 'keeps the delta there'
+is "$("$AFSYNCD" -n "$T/own")" $'M\tf' 'keeps the delta there'
 check 'a second run on it' run -D "$T/own" --sync never -- sh -c 'test "$(cat f)" = "one
 x" && echo y >>f' 2>>"$T/err"
 check 'and one that merges' run -D "$T/own" -- true
 is "$(cat "$SRC/f")" $'one\nx\ny' 'all of it is there'
 check 'the delta is there still' test -d "$T/own/upper"
-is "$("$AFSYNC" -n "$T/own")" '' 'and empty'
+is "$("$AFSYNCD" -n "$T/own")" '' 'and empty'
 check 'it can be used again' run -D "$T/own" -- sh -c 'echo z >>f'
 is "$(tail -n 1 "$SRC/f")" z 'and merges again'
-check_not 'nothing is kept in the source' test -e "$SRC/.agentfense/deltas"
+refute 'nothing is kept in the source' test -e "$SRC/.agentfense/deltas"
 
 # Two that change one file.
 conflict()
@@ -111,7 +111,7 @@ conflict keep
 is "$(cat "$SRC/f")" theirs "--conflict keep: the source's stays"
 is "$(cat "$SRC/mine")" alone 'what is in no conflict is merged'
 delta=$(kept)
-is "$("$AFSYNC" -n "$delta" --conflict keep | cut -f 2)" f 'ours stays in the delta'
+is "$("$AFSYNCD" -n "$delta" --conflict keep | cut -f 2)" f 'ours stays in the delta'
 like "$(cat "$T/err")" "not all could be merged; the rest: kept in $delta" 'and is named'
 report_lists()
 {
@@ -132,14 +132,14 @@ fresh
 mkdir "$SRC/.git"
 check 'what is dangerous to the host' run -r write:.git/ --report "$T/report" -- sh -c '
 	mkdir -p .git/hooks; echo bad >.git/hooks/post-checkout; echo good >>f' 2>"$T/err"
-check_not 'is held back' test -e "$SRC/.git/hooks"
+refute 'is held back' test -e "$SRC/.git/hooks"
 is "$(tail -n 1 "$SRC/f")" good 'and the rest merged'
 like "$(report_lists)" "'.git/hooks/post-checkout'\\] /" 'the report has it'
 
 # What the policy hides is neither seen nor changed.
 fresh
 is "$(status_of run -- cat .env 2>&1)" $'cat: .env: No such file or directory\n1' 'a secret is hidden'
-check_not "nor is afrun's own directory there" run -- test -e .agentfense
+refute "nor is afrun's own directory there" run -- test -e .agentfense
 is "$(status_of run -- sh -c 'mkdir .agentfense' 2>&1 | tail -n 1)" 1 'nor can it be made'
 is "$(status_of run -- sh -c 'echo x >.env' 2>&1 | tail -n 1)" 1 'nor written'
 is "$(cat "$SRC/.env")" SECRET=1 'it is as it was'
@@ -147,7 +147,7 @@ is "$(cat "$SRC/.env")" SECRET=1 'it is as it was'
 fresh
 is "$(status_of run --delta-size 1M -- sh -c 'head -c 3M /dev/zero >big' 2>/dev/null)" 1 \
 	'--delta-size holds'
-check_not 'nothing of it is merged' test -e "$SRC/big"
+refute 'nothing of it is merged' test -e "$SRC/big"
 rm -rf "$SRC/.agentfense"
 
 # Killed, each at its time: the source is whole, and the delta kept.
@@ -161,8 +161,8 @@ for victim in afrun agentfensefs bwrap; do
 	is "$(cat "$SRC/f")" one "$victim killed: the source is whole"
 	delta=$(kept)
 	wait_for 10 check_unlocked "$delta"
-	is "$("$AFSYNC" -n "$delta" | cut -f 1,2)" $'M\tf\nA\there' 'its delta is kept'
-	check 'and can be merged' "$AFSYNC" -q "$delta"
+	is "$("$AFSYNCD" -n "$delta" | cut -f 1,2)" $'M\tf\nA\there' 'its delta is kept'
+	check 'and can be merged' "$AFSYNCD" -q "$delta"
 	is "$(cat "$SRC/f")" $'one\nx' 'it is there'
 done
 
@@ -180,5 +180,5 @@ fresh
 dry=$("$AFRUN" -C "$SRC" --dry-run --conflict both -- true)
 like "$dry" 'delta=.*/.agentfense/deltas/' '--dry-run shows the delta'
 like "$dry" 'afsyncd.* --conflict both' 'and the merge'
-check_not 'and makes nothing' test -e "$SRC/.agentfense"
+refute 'and makes nothing' test -e "$SRC/.agentfense"
 done_testing
