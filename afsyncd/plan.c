@@ -104,7 +104,10 @@ static int resolve(
 			return decide_fate(decided, FATE_DO, PLAN_CONFLICT, why);
 		/* fall through */
 	case CONFLICT_BOTH:
-		/* Of a deletion, a directory or attributes there is nothing to put beside. */
+		/* Of a deletion nothing can be put beside: what the source has made is kept. */
+		if (fact->upper.st_mode == 0)
+			return decide_fate(decided, FATE_DROP, PLAN_CONFLICT, why);
+		/* Nor of a directory or attributes, which somebody has to look at. */
 		if (decided->kind == DECIDE_ATTRS)
 			return decide_fate(decided, FATE_STAY, PLAN_CONFLICT, why);
 		if (fact->source.st_mode == 0)

@@ -71,6 +71,8 @@ static int make_dir(struct planner *planner, size_t index)
 	const struct fact *fact = &planner->facts->items[index];
 
 	planner->decided[index].made = true;
+	/* One that was not asked for, but is on the way to something that was. */
+	planner->plan->entries[index].stays = false;
 	return add_step(planner, STEP_MKDIR, index, fact->path, fact->path) ? 0 : -ENOMEM;
 }
 

@@ -87,22 +87,41 @@ bool state_is_id(const char *text)
 	return text[strspn(text, "0123456789T-")] == '\0';
 }
 
-/* UTC, so that they sort, and a number where there are more in a second. */
-static int make_id(struct sync_state *state)
+/* UTC to the microsecond, so that they sort by name. */
+static int print_id(char id[MERGE_ID_SIZE], int64_t time_us)
 {
-	time_t now = time(NULL);
+	time_t seconds = (time_t)(time_us / 1000000);
 	char when[32];
 	struct tm tm;
-	struct stat st;
 
-	if (!gmtime_r(&now, &tm) || strftime(when, sizeof(when), "%Y%m%dT%H%M%S", &tm) == 0)
+	if (!gmtime_r(&seconds, &tm) || strftime(when, sizeof(when), "%Y%m%dT%H%M%S", &tm) == 0)
 		return -EOVERFLOW;
-	for (unsigned int n = 1; n < 1000000; n++) {
-		snprintf(state->next_id, sizeof(state->next_id), "%s-%u", when, n);
-		if (fstatat(state->undo_fd, state->next_id, &st, AT_SYMLINK_NOFOLLOW) != 0)
-			return errno == ENOENT ? 0 : -errno;
-	}
-	return -EEXIST;
+	snprintf(id, MERGE_ID_SIZE, "%s-%06u", when, (unsigned int)(time_us % 1000000));
+	return 0;
+}
+
+static int64_t id_time_us(const char *id)
+{
+	struct tm tm = {0};
+	const char *rest = strptime(id, "%Y%m%dT%H%M%S-", &tm);
+
+	return rest ? (int64_t)timegm(&tm) * 1000000 + strtol(rest, NULL, 10) : 0;
+}
+
+/* Later than all that there are, even if the clock went back. */
+static int make_id(struct sync_state *state)
+{
+	int64_t time_us = delta_now_ns() / 1000;
+	char **ids;
+	size_t count;
+	int err = state_list(state, &ids, &count);
+
+	if (err)
+		return err;
+	if (count > 0 && id_time_us(ids[count - 1]) >= time_us)
+		time_us = id_time_us(ids[count - 1]) + 1;
+	state_list_free(ids, count);
+	return print_id(state->next_id, time_us);
 }
 
 const char *state_next_id(const struct sync_state *state)

@@ -18,7 +18,7 @@ scene()
 	if [ "$1" = ours-later ]; then
 		mount_fs -o "preset=full-access,delta=$D" "$S" "$T/mnt"
 		# The origin is logged at the first change; the last is after theirs.
-		run_in "$T/mnt" 'for f in mod del gone text clash bin; do echo first >>$f; done'
+		run_in "$T/mnt" 'for f in mod del gone text clash bin new; do echo first >>$f; done'
 		run_in "$S" "$theirs"
 		run_in "$T/mnt" "seq 20 | tee text >clash; (seq 20; printf '\\0') >bin; $ours"
 		umount_fs "$T/mnt"
@@ -35,7 +35,8 @@ is "$(plan | grep ^C | cut -f2 | paste -sd ' ')" "$conflicts" 'what is in confli
 is "$(plan | grep -v ^C)" $'M\tfree' '... and what is not: the same on both sides, and what one changed'
 afsync "$D"
 is "$STATUS" 0 'lww: all is settled'
-is "$(what | paste -sd ' ')" 'mod theirs del theirs new theirs' 'lww: the later is theirs'
+is "$(what | paste -sd ' ')" 'mod theirs del theirs gone ours new theirs' \
+	'lww: the later is theirs, but a deletion of theirs, which nobody can date'
 is "$(cat "$S/free")" ours '... and what is not in conflict is merged'
 is "$(plan)" '' '... and nothing stays'
 scene ours-later
@@ -55,18 +56,19 @@ is "$STATUS:$(what | paste -sd ' ')" '0:mod ours gone ours new ours' '... and ca
 
 scene ours-later
 before=$(tree_of "$S")
+lines=$(plan)
 for option in '' -n --diff; do
 	# shellcheck disable=SC2086 # none or one
 	afsync --conflict fail $option "$D"
 	is "$STATUS" 1 "fail $option: exit 1"
 done
 is "$(tree_of "$S")" "$before" 'fail: nothing is merged'
-is "$(plan | wc -l)" 8 '... and all is still there'
+is "$(plan)" "$lines" '... and all is still there'
 
 scene ours-later
 afsync --conflict both "$D"
 is "$STATUS" 0 'both: exit 0'
-is "$(what | paste -sd ' ')" 'mod theirs del theirs new theirs gone ours' 'both: theirs stays' ||
+is "$(what | paste -sd ' ')" 'mod theirs del theirs gone ours new theirs' 'both: theirs stays' ||
 	diag "$(what)"
 is "$(cat "$S"/mod.conflict-* "$S"/new.conflict-*)" $'ours\nours' '... ours is beside it'
 is "$(plan)" '' '... and nothing stays'
@@ -88,8 +90,9 @@ is "$(plan)" '' '... and nothing stays'
 new_source 'mkdir dir; echo x >dir/x'
 sandbox "$D" 'rm -r dir'
 echo new >"$S/dir/new"
+is "$(plan)" $'C\tdir' 'something is new in a deleted directory: a conflict'
 afsync "$D"
-is "$(ls "$S/dir")" new 'what is new in a deleted directory is not lost'
+is "$(ls "$S/dir" | paste -sd ' ')" 'new x' '... it is not lost, nor what it was made beside'
 # A file in place of a directory, and the other way round.
 new_source 'mkdir dir; echo x >dir/x; echo f >file'
 sandbox "$D" 'rm -r dir; echo f >dir; rm file; mkdir file; echo x >file/x'

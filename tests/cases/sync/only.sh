@@ -46,7 +46,7 @@ check 'an odd name in a line' choose 'grep 377 -v | grep x41 | cut -f2' ''
 is "$(ls "$S")" "$(cd "$T" && mkdir odd && touch "odd/$odd" && ls odd)" '... is that name alone'
 new_source 'true'
 ODD=$odd sandbox "$D" 'echo 1 >"$ODD"; echo 1 >other; echo 1 >A'
-check 'an odd name with NUL' choose "grep -z x41 | cut -z -f2-" '-0'
+check 'an odd name with NUL' choose "grep -za x41 | cut -z -f2-" '-0'
 is "$(ls "$S")" "$(ls "$T/odd")" '... is that name alone'
 afsync --only <(printf 'x\0') "$D"
 is "$STATUS" 2 'NUL without -0 is refused'
