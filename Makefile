@@ -34,7 +34,7 @@ SYNC = $(SYNC_PLAN) $(SYNC_APPLY) $(SYNC_SHOW) $(SYNC_DAEMON)
 SYNC_DAEMON = daemon notify table watch
 SYNC_PLAN = changes conflict gather origin plan plan_moves plan_steps scan source
 SYNC_APPLY = apply attrs clean clean_log finish history layout merge parents progress record \
-	recover stage state step take undo undo_check
+	record_load recover stage state step take undo undo_check
 SYNC_SHOW = beneath diff diff_binary diff_file diff_side diff_text discard fsck fsck_upper hold merge3 \
 	names only opts show tell tool usage where
 

@@ -13,14 +13,16 @@
 
 /* The steps that put something at a path, by path and then in order. */
 struct made {
-	const struct merge_step **steps; /* owned */
+	struct made_step {
+		const struct merge_step *step;
+	} * steps; /* owned */
 	size_t count;
 };
 
 static int compare_made(const void *a, const void *b)
 {
-	const struct merge_step *one = *(const struct merge_step *const *)a;
-	const struct merge_step *other = *(const struct merge_step *const *)b;
+	const struct merge_step *one = ((const struct made_step *)a)->step;
+	const struct merge_step *other = ((const struct made_step *)b)->step;
 	int order = strcmp(one->path, other->path);
 
 	return order ? order : (one > other) - (one < other);
@@ -39,7 +41,7 @@ static int index_made(struct made *made, const struct merge *merge)
 		return -ENOMEM;
 	for (size_t i = 0; i < merge->step_count; i++) {
 		if (puts_object(&merge->steps[i]))
-			made->steps[made->count++] = &merge->steps[i];
+			made->steps[made->count++].step = &merge->steps[i];
 	}
 	qsort(made->steps, made->count, sizeof(*made->steps), compare_made);
 	return 0;
@@ -55,14 +57,14 @@ static const struct merge_step *find_made(
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
-		if (strcmp(made->steps[middle]->path, path) < 0)
+		if (strcmp(made->steps[middle].step->path, path) < 0)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	for (; low < made->count && strcmp(made->steps[low]->path, path) == 0; low++) {
-		if (made->steps[low] < before)
-			found = made->steps[low];
+	for (; low < made->count && strcmp(made->steps[low].step->path, path) == 0; low++) {
+		if (made->steps[low].step < before)
+			found = made->steps[low].step;
 	}
 	return found;
 }

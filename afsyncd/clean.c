@@ -213,8 +213,9 @@ static int clean_path(struct merge *merge, const struct path *path, const struct
 	if (S_ISDIR(st.st_mode))
 		return clean_dir(merge, path, text, dirfd, name, &st);
 	/* What came there since, after a kill, has not been merged. */
-	if (delta_is_whiteout(&st) ? path->seen != NULL
-				   : !path->seen || !merge_is_same(path->seen, &st, merge->recovering))
+	if (delta_is_whiteout(&st)
+			? path->seen != NULL
+			: !path->seen || !merge_is_same(path->seen, &st, merge->recovering))
 		return 0;
 	return unlinkat(dirfd, name, 0) == 0 ? 0 : -errno;
 }

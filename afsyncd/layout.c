@@ -116,7 +116,7 @@ int state_list(const struct sync_state *state, char ***ids, size_t *count)
 	*count = 0;
 	if (!dir)
 		return -errno;
-	fd = -1; /* the DIR's now */
+	af_steal_fd(&fd); /* the DIR's now */
 	errno = 0;
 	while ((entry = readdir(dir))) {
 		int err;
@@ -134,7 +134,8 @@ int state_list(const struct sync_state *state, char ***ids, size_t *count)
 		state_list_free(*ids, *count);
 		return -errno;
 	}
-	qsort(*ids, *count, sizeof(**ids), compare_names);
+	if (*count)
+		qsort(*ids, *count, sizeof(**ids), compare_names);
 	return 0;
 }
 

@@ -126,10 +126,10 @@ int record_load(struct merge *merge);
  * NULL. content: of STEP_PUT, instead of the delta's; may be NULL. -ESTALE where the delta or the source
  * is no longer what the plan saw.
  */
-int stage_step(struct merge *merge, size_t step, const struct merge_step *made, const char *content,
-	size_t content_size);
+int stage_step(struct merge *merge, size_t index, const struct merge_step *made,
+	const char *content, size_t content_size);
 /* Copies a step's object into stage. 0 or -errno. */
-int stage_copy(struct merge *merge, size_t step);
+int stage_copy(struct merge *merge, size_t index);
 /*
  * Opens `from` in the delta (*fd is the caller's, also with an error), and checks that it is what
  * was seen there, if anything was: -ESTALE.
@@ -142,27 +142,27 @@ int stage_open_upper(
 /* Whether what has this status in the delta may be moved. */
 bool take_is_possible(const struct merge *merge, const struct stat *st);
 /* Notes of what will be taken what it loses by that. 0 or -errno. */
-int take_look(struct merge *merge, size_t step);
+int take_look(struct merge *merge, size_t index);
 /* Moves a step's object from the delta into stage, or copies it where somebody has it open. */
-int take_object(struct merge *merge, size_t step);
+int take_object(struct merge *merge, size_t index);
 /* Back into the delta, if it is in stage. 0, -EEXIST: there is another now; -errno. */
-int take_give_back(struct merge *merge, size_t step);
+int take_give_back(struct merge *merge, size_t index);
 
 /* ---- step.c ------------------------------------------------------------------------------------- */
 
 enum step_place { STEP_TO_DO, STEP_DONE };
 
 /* How far a step has come, by where its objects are. 0 or -errno. */
-int step_place(struct merge *merge, size_t step, enum step_place *place);
+int step_place(struct merge *merge, size_t index, enum step_place *place);
 /* The rest of a step after which we may have been killed. 0 or -errno. */
-int step_settle(struct merge *merge, size_t step);
+int step_settle(struct merge *merge, size_t index);
 /* Does it. -ESTALE: the source moved on; nothing was done then. 0 or another -errno. */
-int step_do(struct merge *merge, size_t step);
+int step_do(struct merge *merge, size_t index);
 /*
  * Takes it back, wholly or not at all, whether done or not; what was taken out of the delta returns
  * there. -ESTALE: the source moved on. 0 or another -errno.
  */
-int step_revert(struct merge *merge, size_t step);
+int step_revert(struct merge *merge, size_t index);
 /* The directories' times as they were. Best effort. */
 void step_restore_times(struct merge *merge);
 

@@ -47,12 +47,13 @@ static const char *why_unusable(const struct planner *planner, size_t index, con
 static int follow_parent(const struct planner *planner, size_t index)
 {
 	const struct fact *fact = &planner->facts->items[index];
+	static const struct decided nothing;
 	struct decided *decided = &planner->decided[index];
 	size_t up = decide_parent(planner->facts, index);
-	const struct decided *parent = up == SIZE_MAX ? NULL : &planner->decided[up];
+	const struct decided *parent = up == SIZE_MAX ? &nothing : &planner->decided[up];
 	int err = 0;
 
-	if (parent && parent->unusable && fact->upper.st_mode && decided->fate != FATE_STAY &&
+	if (parent->unusable && fact->upper.st_mode && decided->fate != FATE_STAY &&
 		decided->fate != FATE_NOTHING) {
 		bool drop = parent->fate == FATE_DROP;
 
@@ -61,11 +62,11 @@ static int follow_parent(const struct planner *planner, size_t index)
 			planner->facts->items[up].taken ? parent->letter : PLAN_HELD,
 			parent->unusable);
 	}
-	if (parent && parent->frozen && fact->hidden && decided->fate != FATE_STAY)
+	if (parent->frozen && fact->hidden && decided->fate != FATE_STAY)
 		err = decide_fate(decided, FATE_STAY, PLAN_HELD, "the directory is held back");
-	decided->unusable = why_unusable(planner, index, parent ? parent->unusable : NULL);
+	decided->unusable = why_unusable(planner, index, parent->unusable);
 	decided->frozen = S_ISDIR(fact->upper.st_mode) &&
-		((parent && parent->frozen) ||
+		(parent->frozen ||
 			(fact->opaque && decided->fate == FATE_STAY &&
 				decided->letter == PLAN_HELD));
 	return err;

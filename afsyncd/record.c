@@ -1,28 +1,14 @@
 /*
- * A merge's journal: its records, and reading them back into a merge.
+ * A merge's journal: its records, as they are written. record_load.c reads them.
  *
- * Numbers are little-endian; a text is its length (32 bits), its bytes and a NUL. The journal lies where
- * only the caller and root can write, yet reading checks everything, for a disk may lie.
+ * Numbers are little-endian; a text is its length (32 bits), its bytes and a NUL.
  */
-#include "merge.h"
+#include "record.h"
 
 #include "cleanup.h"
 
 #include <endian.h>
 #include <string.h>
-
-/* BEGIN first; ENTRYs, DIRs, STEPs; the phases and STAYS as they come. */
-enum record_type {
-	RECORD_BEGIN = 1,
-	RECORD_ENTRY,
-	RECORD_DIR,
-	RECORD_STEP,
-	RECORD_STAYS,
-	RECORD_PHASE,
-	RECORD_UNDO,
-};
-
-/* ---- writing ------------------------------------------------------------------------------------ */
 
 struct packer {
 	uint8_t *data; /* owned */
@@ -32,7 +18,7 @@ struct packer {
 
 static void put_bytes(struct packer *packer, const void *bytes, size_t size)
 {
-	if (packer->room - packer->size < size) {
+	if (!packer->data || packer->room - packer->size < size) {
 		size_t room = packer->room * 2 + size + 256;
 		uint8_t *data = realloc(packer->data, room);
 
@@ -43,7 +29,7 @@ static void put_bytes(struct packer *packer, const void *bytes, size_t size)
 		packer->data = data;
 		packer->room = room;
 	}
-	if (size)
+	if (size && bytes)
 		memcpy(packer->data + packer->size, bytes, size);
 	packer->size += size;
 }
@@ -199,275 +185,5 @@ int record_phase(struct merge *merge, enum merge_phase phase)
 		err = journal_sync(&merge->journal);
 	if (!err)
 		merge->phase = phase;
-	return err;
-}
-
-/* ---- reading ------------------------------------------------------------------------------------ */
-
-struct unpacker {
-	const uint8_t *data;
-	size_t size;
-	bool failed; /* then all that is got is 0 */
-};
-
-static const uint8_t *get_bytes(struct unpacker *unpacker, size_t size)
-{
-	const uint8_t *bytes = unpacker->data;
-
-	if (unpacker->failed || unpacker->size < size) {
-		unpacker->failed = true;
-		return NULL;
-	}
-	unpacker->data += size;
-	unpacker->size -= size;
-	return bytes;
-}
-
-static uint32_t get_u32(struct unpacker *unpacker)
-{
-	const uint8_t *bytes = get_bytes(unpacker, sizeof(uint32_t));
-	uint32_t value = 0;
-
-	if (bytes)
-		memcpy(&value, bytes, sizeof(value));
-	return le32toh(value);
-}
-
-static uint64_t get_u64(struct unpacker *unpacker)
-{
-	const uint8_t *bytes = get_bytes(unpacker, sizeof(uint64_t));
-	uint64_t value = 0;
-
-	if (bytes)
-		memcpy(&value, bytes, sizeof(value));
-	return le64toh(value);
-}
-
-static const uint8_t *get_blob(struct unpacker *unpacker, size_t *size)
-{
-	const uint8_t *bytes;
-
-	*size = get_u32(unpacker);
-	bytes = get_bytes(unpacker, *size);
-	if (get_bytes(unpacker, 1))
-		return bytes;
-	*size = 0;
-	return NULL;
-}
-
-/* Borrowed from the record; "" where it failed. */
-static const char *get_text(struct unpacker *unpacker)
-{
-	size_t size;
-	const char *text = (const char *)get_blob(unpacker, &size);
-
-	if (text && memchr(text, '\0', size + 1) != text + size)
-		unpacker->failed = true;
-	return unpacker->failed ? "" : text;
-}
-
-static char *get_copy(struct unpacker *unpacker, bool may_be_null)
-{
-	const char *text = get_text(unpacker);
-	char *copy = may_be_null && !*text ? NULL : strdup(text);
-
-	if (!copy && !(may_be_null && !*text))
-		unpacker->failed = true;
-	return copy;
-}
-
-static struct plan_seen get_seen(struct unpacker *unpacker)
-{
-	struct plan_seen seen = {0};
-
-	seen.mode = get_u32(unpacker);
-	seen.dev = get_u64(unpacker);
-	seen.ino = get_u64(unpacker);
-	seen.size = get_u64(unpacker);
-	seen.mtime_ns = (int64_t)get_u64(unpacker);
-	seen.ctime_ns = (int64_t)get_u64(unpacker);
-	return seen;
-}
-
-static void get_attrs(struct unpacker *unpacker, struct attrs *attrs)
-{
-	size_t count;
-
-	attrs->mode = get_u32(unpacker);
-	attrs->uid = get_u32(unpacker);
-	attrs->gid = get_u32(unpacker);
-	attrs->atime_ns = (int64_t)get_u64(unpacker);
-	attrs->mtime_ns = (int64_t)get_u64(unpacker);
-	count = get_u32(unpacker);
-	for (size_t i = 0; i < count && !unpacker->failed; i++) {
-		const char *name = get_text(unpacker);
-		size_t size;
-		const uint8_t *value = get_blob(unpacker, &size);
-
-		if (!unpacker->failed && attrs_add(attrs, name, value, size) != 0)
-			unpacker->failed = true;
-	}
-}
-
-static void read_begin(struct merge *merge, struct unpacker *unpacker)
-{
-	const char *id = get_text(unpacker);
-
-	if (!state_is_id(id) || merge->delta_path)
-		unpacker->failed = true;
-	snprintf(merge->id, sizeof(merge->id), "%s", id);
-	merge->delta_path = get_copy(unpacker, false);
-	merge->upper_dev = get_u64(unpacker);
-	merge->upper_ino = get_u64(unpacker);
-	merge->time_ns = (int64_t)get_u64(unpacker);
-}
-
-/* Makes room for one more in an array: its zeroed place, or NULL. */
-static void *grow(void *array, size_t *count, size_t size)
-{
-	void **place = array;
-	/* Doubled whenever the count is a power of two. */
-	bool full = (*count & (*count - 1)) == 0;
-	uint8_t *bytes = full ? reallocarray(*place, *count ? *count * 2 : 1, size) : *place;
-
-	if (!bytes)
-		return NULL;
-	*place = bytes;
-	return memset(bytes + (*count)++ * size, 0, size);
-}
-
-static void read_entry(struct merge *merge, struct unpacker *unpacker)
-{
-	struct merge_entry *entry =
-		grow(&merge->entries, &merge->entry_count, sizeof(*merge->entries));
-
-	if (!entry) {
-		unpacker->failed = true;
-		return;
-	}
-	entry->letter = get_u32(unpacker);
-	entry->stays = get_u32(unpacker);
-	entry->path = get_copy(unpacker, false);
-	entry->old_path = get_copy(unpacker, true);
-	entry->upper = get_seen(unpacker);
-}
-
-static void read_dir(struct merge *merge, struct unpacker *unpacker)
-{
-	struct merge_dir *dir = grow(&merge->dirs, &merge->dir_count, sizeof(*merge->dirs));
-
-	if (!dir) {
-		unpacker->failed = true;
-		return;
-	}
-	dir->path = get_copy(unpacker, false);
-	dir->dev = get_u64(unpacker);
-	dir->ino = get_u64(unpacker);
-	dir->atime_ns = (int64_t)get_u64(unpacker);
-	dir->mtime_ns = (int64_t)get_u64(unpacker);
-}
-
-/* The next step, or one that is there already, emptied. */
-static struct merge_step *step_to_read(struct merge *merge, uint64_t index)
-{
-	struct merge_step *step;
-
-	if (index > merge->step_count)
-		return NULL;
-	if (index == merge->step_count)
-		return grow(&merge->steps, &merge->step_count, sizeof(*merge->steps));
-	step = &merge->steps[index];
-	free(step->path);
-	free(step->from);
-	attrs_fini(&step->before);
-	attrs_fini(&step->after);
-	*step = (struct merge_step){0};
-	return step;
-}
-
-static void read_step(struct merge *merge, struct unpacker *unpacker)
-{
-	struct merge_step *step = step_to_read(merge, get_u64(unpacker));
-	uint32_t kind = get_u32(unpacker);
-
-	if (!step || kind > STEP_REMOVE) {
-		unpacker->failed = true;
-		return;
-	}
-	step->kind = (enum plan_step_kind)kind;
-	step->entry = get_u32(unpacker);
-	step->take = get_u32(unpacker);
-	step->path = get_copy(unpacker, false);
-	step->from = get_copy(unpacker, true);
-	step->seen = get_seen(unpacker);
-	step->put = get_seen(unpacker);
-	step->upper = get_seen(unpacker);
-	step->shown_ino = get_u64(unpacker);
-	if (step->kind == STEP_ATTRS) {
-		get_attrs(unpacker, &step->before);
-		get_attrs(unpacker, &step->after);
-	}
-	if (step->entry >= merge->entry_count || (step->take && !step->from))
-		unpacker->failed = true;
-}
-
-static void read_stays(struct merge *merge, struct unpacker *unpacker)
-{
-	uint32_t entry = get_u32(unpacker);
-
-	if (entry < merge->entry_count)
-		merge->entries[entry].stays = true;
-	else
-		unpacker->failed = true;
-}
-
-static void read_phase(struct merge *merge, struct unpacker *unpacker)
-{
-	uint32_t phase = get_u32(unpacker);
-
-	merge->applied_ns = (int64_t)get_u64(unpacker);
-	if (phase <= MERGE_ENDED)
-		merge->phase = (enum merge_phase)phase;
-	else
-		unpacker->failed = true;
-}
-
-static void read_undo(struct merge *merge, struct unpacker *unpacker)
-{
-	const char *id = get_text(unpacker);
-
-	merge->is_undo = state_is_id(id);
-	unpacker->failed |= !merge->is_undo;
-	snprintf(merge->id, sizeof(merge->id), "%s", id);
-}
-
-static int read_record(struct merge *merge, const struct journal_record *record)
-{
-	static void (*const readers[])(struct merge *, struct unpacker *) = {
-		[RECORD_BEGIN] = read_begin,
-		[RECORD_ENTRY] = read_entry,
-		[RECORD_DIR] = read_dir,
-		[RECORD_STEP] = read_step,
-		[RECORD_STAYS] = read_stays,
-		[RECORD_PHASE] = read_phase,
-		[RECORD_UNDO] = read_undo,
-	};
-	struct unpacker unpacker = {.data = record->data, .size = record->size};
-
-	if (record->type < RECORD_BEGIN || record->type > RECORD_UNDO)
-		return -EBADMSG;
-	readers[record->type](merge, &unpacker);
-	return unpacker.failed || unpacker.size ? -EBADMSG : 0;
-}
-
-int record_load(struct merge *merge)
-{
-	struct journal_reader reader;
-	struct journal_record record;
-	int got, err = journal_read(&reader, &merge->journal);
-
-	while (!err && (got = journal_next(&reader, &record)) != 0)
-		err = got < 0 ? got : read_record(merge, &record);
-	journal_read_end(&reader);
 	return err;
 }

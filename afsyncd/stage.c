@@ -51,6 +51,7 @@ int stage_open_upper(
 	const char *name;
 	int dirfd, err = parents_get(&merge->upper, step->from, &dirfd, &name);
 
+	*st = (struct stat){0};
 	if (err)
 		return err == -ENOENT || err == -ENOTDIR || err == -ELOOP ? -ESTALE : err;
 	*fd = openat(dirfd, name, flags);

@@ -161,6 +161,7 @@ static int read_now(struct merge *merge, const struct merge_step *step, int *fd,
 	struct target target;
 	int err = find_target(merge, step->path, &target);
 
+	*st = (struct stat){0};
 	if (err)
 		return err;
 	if (!target.exists)

@@ -166,8 +166,8 @@ static void switch_handles(struct copy *copy, struct af_inode *inode)
 	struct af_file *file;
 
 	pthread_mutex_lock(&table->lock);
-	LIST_FOREACH(file, &inode->files, link)
-	dup3(copy->fd, file->fd, O_CLOEXEC);
+	for (file = LIST_FIRST(&inode->files); file; file = LIST_NEXT(file, link))
+		dup3(copy->fd, file->fd, O_CLOEXEC);
 	pthread_mutex_unlock(&table->lock);
 }
 

@@ -33,22 +33,22 @@ struct fs_mount {
 };
 
 struct fs_options {
-	enum fs_mode mode;
 	char *source; /* owned, as all texts here */
 	char *mountpoint;
 	struct fs_rules_source *rules;
 	size_t rules_count;
-	bool has_default;
+	enum fs_mode mode;
 	enum af_level default_level;
+	bool has_default;
+	bool is_volatile;
+	bool audit_all;
+	bool passthrough;
 
 	char *delta;                       /* NULL: writes go to the source */
 	uint64_t quota_bytes, quota_files; /* 0: no limit */
-	bool is_volatile;
 
 	char *audit;
-	bool audit_all;
 	enum fs_cache cache;
-	bool passthrough;
 	unsigned int threads;
 	bool foreground;
 	bool debug;

@@ -85,8 +85,10 @@ int upper_log_origin(struct af_fs *fs, int lower_dirfd, const char *name, const 
 	af_autoclose int owned = -1;
 	int fd = lower_dirfd, err;
 
-	if (name && !S_ISDIR(st->st_mode))
-		fd = owned = layer_open_path(&fs->layer, lower_dirfd, name);
+	if (name && !S_ISDIR(st->st_mode)) {
+		owned = layer_open_path(&fs->layer, lower_dirfd, name);
+		fd = owned;
+	}
 	if (fd >= 0 && S_ISREG(st->st_mode) && !result) {
 		hash_content(fd, st, &own);
 		result = &own;
@@ -196,7 +198,7 @@ static int check_source(struct af_fs *fs, struct af_upper *upper, const char *de
 {
 	struct journal_record record;
 	struct journal_reader reader;
-	struct delta_source source;
+	struct delta_source source = {0};
 	int got = journal_read(&reader, &upper->delta.log);
 
 	if (!got)

@@ -113,9 +113,10 @@ static int open_any(int source_fd, const char *source, const char *dir, bool mak
 		return state_dir_sub(source_fd, STATE_DIR_NAME, make);
 	}
 	if (!dir) {
-		dir = home = home_path(source_fd);
-		if (!dir)
+		home = home_path(source_fd);
+		if (!home)
 			return -errno;
+		dir = home;
 	}
 	*where = strdup(dir);
 	return *where ? open_named(dir, make) : -ENOMEM;

@@ -92,7 +92,7 @@ sandbox "$D" 'rm -r dir'
 echo new >"$S/dir/new"
 is "$(plan)" $'C\tdir' 'something is new in a deleted directory: a conflict'
 afsync "$D"
-is "$(ls "$S/dir" | paste -sd ' ')" 'new x' '... it is not lost, nor what it was made beside'
+is "$(echo "$S"/dir/*)" "$S/dir/new $S/dir/x" '... it is not lost, nor what it was made beside'
 # A file in place of a directory, and the other way round.
 new_source 'mkdir dir; echo x >dir/x; echo f >file'
 sandbox "$D" 'rm -r dir; echo f >dir; rm file; mkdir file; echo x >file/x'
