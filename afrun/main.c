@@ -17,7 +17,8 @@
  *     inside.c     inside: the first process; starts the command and never outlives us
  *     supervise.c  outside: signals, time, and the end, with terminal.c (the caller's terminal)
  *     refusals.c   what the mount refused
- *     writes.c     the delta, and its merge by afsyncd when all that has ended
+ *     writes.c     the delta, and its merge by afsyncd when all that has ended, with temporary.c
+ *                  (deltas of single runs)
  *     report.c     --report
  *     words.c      lists of words, everywhere
  *

@@ -65,7 +65,7 @@ static void write_writes(struct af_json *json, const struct af_writes *writes)
 	write_words(json, "kept", &writes->kept);
 	write_words(json, "conflicts", &writes->conflicts);
 	write_words(json, "held", &writes->held);
-	json_string(json, "delta", writes->stays || !writes->temporary ? writes->path : NULL);
+	json_string(json, "delta", writes->stays || !writes->is_temporary ? writes->path : NULL);
 }
 
 int report_write(FILE *out, const struct af_plan *plan, const char *runtime,

@@ -7,16 +7,12 @@
 #include "io.h"
 #include "log.h"
 #include "path.h"
-#include "remove.h"
 #include "spawn.h"
-#include "state_dir.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
+#include <unistd.h>
 
 /* More than this is not read of what afsyncd lists. */
 enum { MAX_LIST = 256 << 20 /* bytes */, SYNC_MERGED = 0, SYNC_STAYS = 1 };
@@ -29,44 +25,52 @@ static int fail(const char *what, int err)
 
 /* ---- before the run ----------------------------------------------------------------------------- */
 
-/* A name that sorts by time and is nobody else's. */
-static void make_name(struct af_writes *writes)
+/* As a shell takes it, for a command that is shown; newly allocated. NULL without memory. */
+static char *quote(const char *path)
 {
-	time_t now = time(NULL);
-	char when[32];
-	struct tm tm;
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
 
-	if (!gmtime_r(&now, &tm) || strftime(when, sizeof(when), "%Y%m%dT%H%M%S", &tm) == 0)
-		when[0] = '\0';
-	snprintf(writes->name, sizeof(writes->name), "%s-%d", when, (int)getpid());
+	if (!out)
+		return NULL;
+	words_quote(out, path);
+	return fclose(out) == 0 ? text : NULL;
+}
+
+/* What earlier runs have left is named to people; scripts look into the directory. */
+static void tell_left(const struct af_writes *writes, const struct af_opts *opts)
+{
+	char newest[256];
+	size_t count = temporary_sweep(&writes->temporary, newest);
+	int dir = (int)(strrchr(writes->path, '/') - writes->path);
+	af_autofree char *path = NULL, *quoted = NULL;
+
+	if (count == 0 || opts->quiet)
+		return;
+	if (asprintf(&path, "%.*s/%s", dir, writes->path, newest) < 0)
+		path = NULL;
+	quoted = path ? quote(path) : NULL;
+	if (!quoted)
+		return;
+	(isatty(STDERR_FILENO) ? log_warn : log_info)(
+		"%zu delta%s of earlier runs kept in %.*s; `afsyncd -n %s` shows the newest", count,
+		count == 1 ? "" : "s", dir, writes->path, quoted);
 }
 
 static int make_temporary(struct af_writes *writes, const struct af_plan *plan, int source_fd)
 {
-	af_autofree char *where = NULL;
+	const struct af_opts *opts = plan->opts;
 	int err;
 
-	writes->temporary = true;
-	make_name(writes);
-	writes->state_fd = state_dir_open(
-		source_fd, plan->source, plan->opts->state, !plan->opts->dry_run, &where);
-	if (plan->opts->dry_run && where)
-		goto name;
-	if (writes->state_fd < 0)
-		return fail(where ? where : plan->source, writes->state_fd);
-	writes->deltas_fd = state_dir_sub(writes->state_fd, "deltas", true);
-	if (writes->deltas_fd < 0)
-		return fail(where, writes->deltas_fd);
-	if (mkdirat(writes->deltas_fd, writes->name, 0700) != 0) {
-		err = -errno;
-		return fail(where, err);
-	}
-name:
-	if (asprintf(&writes->path, "%s/deltas/%s", where, writes->name) < 0) {
-		writes->path = NULL;
-		return fail(where, -ENOMEM);
-	}
-	return 0;
+	writes->is_temporary = true;
+	if (opts->dry_run)
+		return temporary_name(source_fd, plan->source, opts->state, &writes->path);
+	err = temporary_make(
+		&writes->temporary, source_fd, plan->source, opts->state, &writes->path);
+	if (!err)
+		tell_left(writes, opts);
+	return err;
 }
 
 /* The caller's own: its directory is made by the mount, but what is above it must be there. */
@@ -105,7 +109,7 @@ int writes_begin(struct af_writes *writes, struct af_plan *plan, int source_fd)
 		return 0;
 	err = opts->delta ? name_own(writes, opts->delta) : make_temporary(writes, plan, source_fd);
 	plan->delta = writes->path;
-	plan->delta_temporary = writes->temporary;
+	plan->delta_temporary = writes->is_temporary;
 	return err;
 }
 
@@ -235,40 +239,28 @@ static int merge(struct af_writes *writes, const struct af_plan *plan, bool list
 
 /* ---- after the run ------------------------------------------------------------------------------ */
 
-/* Whether nothing was written: no entry in upper. False where that cannot be told. */
 static bool is_untouched(const struct af_writes *writes)
 {
-	af_autofree char *upper = NULL;
-	af_autoclosedir DIR *stream = NULL;
-	const struct dirent *entry;
+	af_autoclose int fd = open(writes->path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
-	if (asprintf(&upper, "%s/upper", writes->path) < 0) {
-		upper = NULL;
-		return false;
-	}
-	stream = opendir(upper);
-	if (!stream)
-		return errno == ENOENT;
-	while ((errno = 0, entry = readdir(stream)))
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-			return false;
-	return errno == 0;
-}
-
-/* Nothing of a temporary delta is left behind, nor what was made to hold it. */
-static void remove_temporary(struct af_writes *writes, int source_fd)
-{
-	int err = remove_tree(writes->deltas_fd, writes->name);
-
-	if (err && err != -ENOENT)
-		log_warn("delta: %s: %s", writes->path, strerror(-err));
-	unlinkat(writes->state_fd, "deltas", AT_REMOVEDIR);
-	state_dir_remove(source_fd, writes->state_fd);
+	return fd < 0 ? errno == ENOENT : temporary_is_untouched(fd);
 }
 
 static void tell_kept(const struct af_writes *writes, const char *why)
 {
-	log_warn("%s: kept in %s; `afsyncd -n %s` shows it", why, writes->path, writes->path);
+	af_autofree char *quoted = quote(writes->path);
+
+	log_warn("%s: kept in %s; `afsyncd -n %s` shows it", why, writes->path,
+		quoted ? quoted : "DELTA");
+}
+
+/* What the caller could know is not said with -q: what they asked for, and what the status tells. */
+static void tell_not_merged(const struct af_writes *writes, const struct af_opts *opts)
+{
+	if (!opts->quiet)
+		tell_kept(writes,
+			opts->sync == AF_SYNC_NEVER ? "what was written"
+						    : "the command failed; what it wrote");
 }
 
 static bool is_to_merge(const struct af_opts *opts, int exit_status)
@@ -276,31 +268,36 @@ static bool is_to_merge(const struct af_opts *opts, int exit_status)
 	return opts->sync == AF_SYNC_ALWAYS || (opts->sync == AF_SYNC_SUCCESS && exit_status == 0);
 }
 
-void writes_end(struct af_writes *writes, const struct af_plan *plan, int source_fd,
-	int exit_status, bool lists)
+/* Something was written. */
+static void end_written(
+	struct af_writes *writes, const struct af_plan *plan, int exit_status, bool lists)
 {
-	bool to_merge = is_to_merge(plan->opts, exit_status);
-	int status = SYNC_MERGED;
+	int status;
 
-	if (!writes->path)
-		return;
-	if (!is_untouched(writes)) {
-		if (to_merge)
-			status = merge(writes, plan, lists);
-		else if (lists)
+	if (!is_to_merge(plan->opts, exit_status)) {
+		writes->stays = true;
+		if (lists)
 			list_kept(writes, plan);
-		writes->stays = !to_merge || status != SYNC_MERGED;
+		tell_not_merged(writes, plan->opts);
+		return;
 	}
-	if (!writes->stays && writes->temporary)
-		remove_temporary(writes, source_fd);
-	else if (writes->stays && !to_merge)
-		tell_kept(writes,
-			plan->opts->sync == AF_SYNC_NEVER ? "what was written"
-							  : "the command failed; what it wrote");
-	else if (writes->stays)
+	status = merge(writes, plan, lists);
+	writes->stays = status != SYNC_MERGED;
+	if (writes->stays)
 		tell_kept(writes,
 			status == SYNC_STAYS ? "not all could be merged; the rest"
 					     : "nothing was merged; what was written");
+}
+
+void writes_end(struct af_writes *writes, const struct af_plan *plan, int source_fd,
+	int exit_status, bool lists)
+{
+	if (!writes->path)
+		return;
+	if (!is_untouched(writes))
+		end_written(writes, plan, exit_status, lists);
+	if (!writes->stays && writes->is_temporary)
+		temporary_remove(&writes->temporary, source_fd);
 }
 
 void writes_fini(struct af_writes *writes)
@@ -310,9 +307,6 @@ void writes_fini(struct af_writes *writes)
 	words_fini(&writes->conflicts);
 	words_fini(&writes->held);
 	free(writes->path);
-	if (writes->deltas_fd >= 0)
-		close(writes->deltas_fd);
-	if (writes->state_fd >= 0)
-		close(writes->state_fd);
+	temporary_fini(&writes->temporary);
 	*writes = AF_WRITES_NONE;
 }

@@ -6,20 +6,19 @@
 #define AF_WRITES_H
 
 #include "plan.h"
+#include "temporary.h"
 
 struct af_writes {
-	int state_fd;  /* the state directory; owned; -1: the delta is the caller's own */
-	int deltas_fd; /* ... and the one that holds temporary deltas; owned */
-	char name[48]; /* in it */
-	char *path;    /* of the delta, absolute; owned; NULL: --direct */
-	bool temporary;
+	bool is_temporary; /* else the caller's own, or --direct */
+	struct af_temporary temporary;
+	char *path; /* of the delta, absolute; owned; NULL: --direct */
 
 	/* after writes_end(): paths relative to the source */
 	struct af_words merged, kept, conflicts, held;
 	bool stays; /* the delta is still there, with something in it */
 };
 
-#define AF_WRITES_NONE ((struct af_writes){.state_fd = -1, .deltas_fd = -1})
+#define AF_WRITES_NONE ((struct af_writes){.temporary = AF_TEMPORARY_NONE})
 
 /*
  * Finds where the delta is to be, and makes a temporary one; plan->delta is set. source_fd is

@@ -15,15 +15,17 @@
 
 struct sync_state;
 
+enum state_use { STATE_LOOK, STATE_CHANGE, STATE_CHANGE_QUIETLY };
+
 /*
  * Opens (makes) the state of the source: SOURCE/.agentfense, or dir if not NULL, or where the source is
- * not the caller's to write $XDG_STATE_HOME/agentfense/KEY. wait: take the lock, telling once on stderr
- * that we wait; else (-n) without a lock and without making anything (*state may then be NULL).
+ * not the caller's to write $XDG_STATE_HOME/agentfense/KEY. STATE_LOOK (-n) takes no lock and makes
+ * nothing (*state may then be NULL); the others wait for the lock, STATE_CHANGE telling once on stderr.
  * A merge that was killed is recovered under the lock, for which its delta is opened: so call this
  * before delta_open(). 0 or -errno, reported.
  */
-int state_open(
-	struct sync_state **state, int source_fd, const char *source, const char *dir, bool wait);
+int state_open(struct sync_state **state, int source_fd, const char *source, const char *dir,
+	enum state_use use);
 void state_close(struct sync_state *state);
 /* The id that the next merge gets (for NAME.conflict-ID); borrowed from the state. */
 const char *state_next_id(const struct sync_state *state);

@@ -157,6 +157,13 @@ static int find_source(struct run *run)
 	return err;
 }
 
+static enum state_use use_of_state(const struct sync_opts *opts, bool changes)
+{
+	if (!changes)
+		return STATE_LOOK;
+	return opts->quiet ? STATE_CHANGE_QUIETLY : STATE_CHANGE;
+}
+
 /* The state's lock comes before the delta's, since what a killed merge left concerns both. */
 static int open_all(struct run *run)
 {
@@ -169,8 +176,8 @@ static int open_all(struct run *run)
 	if (!err && merges)
 		close_delta(run);
 	if (!err)
-		err = state_open(
-			&run->state, run->where.fd, run->where.path, run->opts->state, merges);
+		err = state_open(&run->state, run->where.fd, run->where.path, run->opts->state,
+			use_of_state(run->opts, merges));
 	if (!err && merges)
 		err = open_delta(run, DELTA_MERGE);
 	return err;
@@ -275,7 +282,8 @@ static int run_history(const struct sync_opts *opts)
 	int err = where_open(&where, opts->source, NULL);
 
 	if (!err)
-		err = state_open(&state, where.fd, where.path, opts->state, undo);
+		err = state_open(
+			&state, where.fd, where.path, opts->state, use_of_state(opts, undo));
 	if (!err && undo)
 		err = undo_merge(state, where.fd, opts->id);
 	else if (!err && state)

@@ -52,7 +52,7 @@ static void tell_wait(int fd, const char *source)
 	log_warn("%s: waiting for another merge into it: process %s", source, *pid ? pid : "?");
 }
 
-static int take_lock(struct sync_state *state, const char *source)
+static int take_lock(struct sync_state *state, const char *source, enum state_use use)
 {
 	af_autoclose int fd = openat(state->dir_fd, "lock",
 		O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
@@ -64,7 +64,8 @@ static int take_lock(struct sync_state *state, const char *source)
 	if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
 		if (errno != EWOULDBLOCK)
 			return -errno;
-		tell_wait(fd, source);
+		if (use == STATE_CHANGE)
+			tell_wait(fd, source);
 		while (flock(fd, LOCK_EX) != 0) {
 			if (errno != EINTR)
 				return -errno;
@@ -131,18 +132,19 @@ const char *state_next_id(const struct sync_state *state)
 
 /* ---- opening ------------------------------------------------------------------------------------ */
 
-static int fill_state(struct sync_state *state, int source_fd, const char *source, bool wait)
+static int fill_state(
+	struct sync_state *state, int source_fd, const char *source, enum state_use use)
 {
 	int err;
 
-	if (wait && !state_can_rename(state->dir_fd, source_fd))
+	if (use != STATE_LOOK && !state_can_rename(state->dir_fd, source_fd))
 		return -EXDEV;
-	if (wait) {
-		err = take_lock(state, source);
+	if (use != STATE_LOOK) {
+		err = take_lock(state, source, use);
 		if (err)
 			return err;
 	}
-	state->undo_fd = state_dir_sub(state->dir_fd, "undo", wait);
+	state->undo_fd = state_dir_sub(state->dir_fd, "undo", use != STATE_LOOK);
 	if (state->undo_fd < 0)
 		return state->undo_fd;
 	return make_id(state);
@@ -160,9 +162,10 @@ static const char *why_not(int err)
 	return strerror(-err);
 }
 
-int state_open(
-	struct sync_state **state, int source_fd, const char *source, const char *dir, bool wait)
+int state_open(struct sync_state **state, int source_fd, const char *source, const char *dir,
+	enum state_use use)
 {
+	bool wait = use != STATE_LOOK;
 	af_autofree char *where = NULL;
 	struct sync_state *new = calloc(1, sizeof(*new));
 	int err;
@@ -172,7 +175,7 @@ int state_open(
 		return -ENOMEM;
 	new->lock_fd = new->undo_fd = -1;
 	new->dir_fd = state_dir_open(source_fd, source, dir, wait, &where);
-	err = new->dir_fd < 0 ? new->dir_fd : fill_state(new, source_fd, source, wait);
+	err = new->dir_fd < 0 ? new->dir_fd : fill_state(new, source_fd, source, use);
 	if (err) {
 		state_close(new);
 		if (err == -ENOENT && !wait)

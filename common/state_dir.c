@@ -161,6 +161,9 @@ void state_dir_remove(int source_fd, int state_fd)
 		fstatat(source_fd, STATE_DIR_NAME, &named, AT_SYMLINK_NOFOLLOW) != 0 ||
 		mine.st_ino != named.st_ino || mine.st_dev != named.st_dev)
 		return;
-	if (unlinkat(state_fd, ".gitignore", 0) == 0 || errno == ENOENT)
-		unlinkat(source_fd, STATE_DIR_NAME, AT_REMOVEDIR);
+	if (unlinkat(state_fd, ".gitignore", 0) != 0 && errno != ENOENT)
+		return;
+	/* Somebody has begun to use it meanwhile. */
+	if (unlinkat(source_fd, STATE_DIR_NAME, AT_REMOVEDIR) != 0)
+		write_ignore(state_fd);
 }

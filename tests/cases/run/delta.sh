@@ -1,30 +1,12 @@
 #!/bin/bash
 # A run's writes: into a delta, merged into the source when the command has ended well, and kept and
-# named where they were not.
+# named where they were not. Several runs at once, and killed ones: delta_many.sh, delta_killed.sh.
 . "$(dirname "$0")/../../lib.sh"
 . "$(dirname "$0")/../../runlib.sh"
-
-# The runs here are not --direct; all of the source may be written but secrets.
-run()
-{
-	"$AFRUN" -q -C "$SRC" -p development "$@"
-}
-
-fresh()
-{
-	rm -rf "$SRC" "$T/own"
-	mkdir -p "$SRC/d"
-	echo one >"$SRC/f"
-	echo two >"$SRC/d/g"
-	echo SECRET=1 >"$SRC/.env"
-	chmod 755 "$SRC/f"
-}
-
-# The temporary deltas that are there.
-kept()
-{
-	find "$SRC/.agentfense/deltas" -mindepth 1 -maxdepth 1 2>/dev/null
-}
+. "$(dirname "$0")/../../rundelta.sh"
+need_sandbox
+# A path of which a shell makes several words.
+SRC="$T/the source"
 
 fresh
 before=$(find "$SRC" | sort)
@@ -39,33 +21,34 @@ check 'a run that writes' run -- sh -ec '
 more"'
 is "$(cat "$SRC/f")" $'one\nmore' 'merged when it ends with 0: changed'
 is "$(cat "$SRC/d/new" "$SRC/e/x")" $'new\nx' 'made'
-refute 'deleted' test -e "$SRC/d/g"
+check 'deleted' test ! -e "$SRC/d/g"
 is "$(readlink "$SRC/l")" f 'a symlink'
 is "$(stat -c %a "$SRC/f")" 700 'a mode'
+is "$(stat -c %u "$SRC/f" "$SRC/d/new" "$SRC/e" | sort -u)" "$(id -u)" 'all of it is ours'
 is "$(kept)" '' 'and no delta is left'
 check 'taken back' "$AFSYNCD" -q --undo "$SRC"
 is "$(cat "$SRC/f")" one 'as it was'
 is "$(cat "$SRC/d/g")" two 'what was deleted as well'
 is "$(stat -c %a "$SRC/f")" 755 'and the mode'
-refute 'what was made is gone' test -e "$SRC/e"
+check 'what was made is gone' test ! -e "$SRC/e"
 
 fresh
 echo before >"$SRC/seen"
-"$AFRUN" -q -C "$SRC" -p development -- sh -c 'echo after >seen; until [ -e /tmp/go ]; do sleep 0.05
-	[ -e stop ] && exit 0; done' &
-pid=$!
-wait_for 10 test -d "$SRC/.agentfense/deltas"
-sleep 0.3
+start -q -- sh -c 'echo after >seen; until [ -e stop ]; do sleep 0.05; done'
+check 'a run that goes on has written' wait_for 10 is_written seen
 is "$(cat "$SRC/seen")" before 'while it runs, the source is as it was'
 echo stop >"$SRC/stop"
-wait "$pid"
+wait "$RUN"
 is "$(cat "$SRC/seen")" after 'and then it is not'
 
+# ---- --sync -----------------------------------------------------------------------------------
+
 fresh
-is "$(status_of run -- sh -c 'echo lost >>f; exit 3' 2>"$T/err")" 3 'the status of a command that fails'
+is "$(status_of loud -- sh -c 'echo lost >>f; exit 3' 2>"$T/err")" 3 'the status of a command that fails'
 is "$(cat "$SRC/f")" one 'nothing is merged then'
 delta=$(kept)
-like "$(cat "$T/err")" "kept in $delta; .afsyncd -n $delta. shows it" 'what it wrote is kept, and named'
+like "$(cat "$T/err")" "^afrun: the command failed; what it wrote: kept in $delta; .afsyncd -n '$delta'. shows it$" \
+	'what it wrote is kept, and named'
 is "$("$AFSYNCD" -n "$delta")" $'M\tf' 'and can be shown'
 check 'merged by hand' "$AFSYNCD" -q "$delta"
 is "$(cat "$SRC/f")" $'one\nlost' 'it is there'
@@ -73,112 +56,168 @@ check 'and thrown away' "$AFSYNCD" --discard "$delta"
 is "$(kept)" '' 'which leaves none'
 
 fresh
-check '--sync never' run --sync never -- sh -c 'echo x >>f' 2>"$T/err"
+is "$(status_of run -- sh -c 'echo lost >>f; exit 3' 2>&1)" 3 'with -q nothing is said of it'
+is "$(kept | wc -l)" 1 'but it is kept'
+fresh
+is "$(status_of run -t 0.3 -- sh -c 'echo x >>f; sleep 30')" 124 'one that takes too long'
+is "$(cat "$SRC/f")" one 'is one that failed'
+is "$(kept | wc -l)" 1 'and kept'
+
+fresh
+is "$(status_of loud --sync never -- sh -c 'echo x >>f' 2>"$T/err")" 0 '--sync never'
 is "$(cat "$SRC/f")" one 'merges nothing'
 is "$(kept | wc -l)" 1 'and keeps it'
+command=$(sed -n 's/^afrun: what was written: kept in .*`afsyncd\(.*\)` shows it$/"$AFSYNCD"\1/p' "$T/err")
+is "$(eval "$command")" $'M\tf' 'the command of the message shows it'
+is "$(run --sync never -- sh -c 'echo x >>f' 2>&1)" '' 'with -q nothing is said'
 fresh
 is "$(status_of run --sync always -- sh -c 'echo x >>f; exit 9')" 9 '--sync always'
 is "$(cat "$SRC/f")" $'one\nx' 'merges whatever the status'
+is "$(kept)" '' 'and keeps nothing'
+fresh
+check '--sync success' run --sync success -- sh -c 'echo x >>f'
+is "$(cat "$SRC/f")" $'one\nx' 'merges what ended well'
+is "$(status_of run --sync success -- sh -c 'echo y >>f; false')" 1 'and what did not'
+is "$(cat "$SRC/f")" $'one\nx' 'it does not'
+
+# ---- -D, --state, --delta-size, a full disk ---------------------------------------------------
 
 fresh
-check '-D' run -D "$T/own" --sync never -- sh -c 'echo x >>f' 2>"$T/err"
+check '-D' run -D "$T/own" --sync never -- sh -c 'echo x >>f'
 is "$("$AFSYNCD" -n "$T/own")" $'M\tf' 'keeps the delta there'
 check 'a second run on it' run -D "$T/own" --sync never -- sh -c 'test "$(cat f)" = "one
-x" && echo y >>f' 2>>"$T/err"
+x" && echo y >>f'
 check 'and one that merges' run -D "$T/own" -- true
 is "$(cat "$SRC/f")" $'one\nx\ny' 'all of it is there'
 check 'the delta is there still' test -d "$T/own/upper"
 is "$("$AFSYNCD" -n "$T/own")" '' 'and empty'
-check 'it can be used again' run -D "$T/own" -- sh -c 'echo z >>f'
+check 'it can be used again, and be named from here' sh -c \
+	'cd "$1" && shift && exec "$@" -D own -- sh -c "echo z >>f"' - "$T" "$AFRUN" -q -C "$SRC" -p development
 is "$(tail -n 1 "$SRC/f")" z 'and merges again'
-refute 'nothing is kept in the source' test -e "$SRC/.agentfense/deltas"
+check 'nothing is kept in the source' test ! -e "$SRC/.agentfense/deltas"
+start -q -D "$T/own" -- sh -c 'echo w >>f; until [ -e stop ]; do sleep 0.05; done'
+check 'while one has it' wait_for 10 test -s "$T/own/upper/f"
+is "$(status_of run -D "$T/own" -- true 2>"$T/err")" 125 'another one fails'
+like "$(cat "$T/err")" 'in use by process' 'and says why'
+echo >"$SRC/stop"
+wait "$RUN"
+is "$(status_of run -D "$T/no/own" -- true 2>"$T/err")" 125 'one that cannot be made'
+like "$(cat "$T/err")" "$T/no" 'is told'
 
-# Two that change one file.
+fresh
+check '--state' run --state "$T/state" -- sh -c 'echo x >>f'
+is "$(cat "$SRC/f")" $'one\nx' 'merges as well'
+check 'with nothing of ours in the source' test ! -e "$SRC/.agentfense"
+check 'and is what undo takes' "$AFSYNCD" -q --undo --state "$T/state" "$SRC"
+is "$(cat "$SRC/f")" one 'as it was'
+check 'one that is not merged' run --state "$T/state" --sync never -- sh -c 'echo x >>f'
+is "$("$AFSYNCD" -n "$T"/state/deltas/*)" $'M\tf' 'is kept there'
+rm -rf "$T/state"
+
+fresh
+if is_root; then
+	skip 'a source that we may not write to' 'root may'
+else
+	chmod 555 "$SRC"
+	is "$(run -- cat f)" one 'a source that we may not write to'
+	check 'and what is ours below it' run -- sh -c 'echo x >d/x'
+	is "$(cat "$SRC/d/x")" x 'merged'
+	check 'with nothing of ours in it' test ! -e "$SRC/.agentfense"
+	check 'but in our home' test -d "$HOME/.local/state/agentfense"
+	XDG_STATE_HOME=$T/xdg run -- true
+	check 'or where XDG_STATE_HOME is' test -d "$T/xdg/agentfense"
+	chmod 755 "$SRC"
+fi
+
+fresh
+is "$(status_of run --delta-size 1M -- sh -c 'head -c 3M /dev/zero >big' 2>"$T/err")" 1 '--delta-size holds'
+like "$(cat "$T/err")" 'No space left' 'and the command learns why'
+check 'nothing of it is merged' test ! -e "$SRC/big"
+check 'what fits is written' run --delta-size 4M -- sh -c 'head -c 3M /dev/zero >big'
+is "$(stat -c %s "$SRC/big")" 3145728 'and merged'
+
+fresh
+mkdir "$T/small"
+if is_root && mount -t tmpfs -o size=2m small "$T/small" 2>"$T/err"; then
+	is "$(status_of loud -D "$T/small/own" -- sh -c 'echo x >>f; head -c 8M /dev/zero >big' 2>"$T/err")" 1 \
+		'a full disk beneath the delta'
+	like "$(cat "$T/err")" 'No space left' 'is what the command sees'
+	is "$(cat "$SRC/f")" one 'the source is whole'
+	check 'the delta can be mounted again, and the command make room' \
+		run -D "$T/small/own" --sync always -- sh -c 'rm -f big; test "$(cat f)" = "one
+x"'
+	is "$(cat "$SRC/f")" $'one\nx' 'and merged into another filesystem'
+	check 'where big never was' test ! -e "$SRC/big"
+	umount "$T/small"
+else
+	skip 'a full disk beneath the delta' 'it cannot be mounted'
+fi
+
+# ---- conflicts --------------------------------------------------------------------------------
+
+# conflict POLICY [OURS]: f and mine are written in a run, and f in the source meanwhile.
 conflict()
 {
 	fresh
-	"$AFRUN" -q -C "$SRC" -p development --conflict "$1" --report "$T/report" -- sh -c '
-		echo ours >f; echo alone >mine; touch here; until [ -e gone ]; do sleep 0.05; done' \
-		2>"$T/err" &
-	pid=$!
-	wait_for 10 find "$SRC/.agentfense/deltas" -name here | grep -q . || true
-	until find "$SRC/.agentfense/deltas" -name here 2>/dev/null | grep -q .; do sleep 0.05; done
-	echo theirs >"$SRC/f"
-	touch "$SRC/gone"
-	wait "$pid"
+	seq 20 >"$SRC/f"
+	start --conflict "$1" --report "$T/report" -- sh -c '
+		sed -i "s/^3$/ours/" f; echo alone >mine; echo here >here
+		until [ -e gone ]; do sleep 0.05; done; eval "$0"' "${2:-:}" 2>"$T/err"
+	wait_for 10 is_written here || diag 'nothing was written'
+	sed -i 's/^17$/theirs/' "$SRC/f"
+	echo >"$SRC/gone"
+	wait "$RUN"
 }
+ours=$(seq 20 | sed 's/^3$/ours/') theirs=$(seq 20 | sed 's/^17$/theirs/')
+
 conflict keep
-is "$(cat "$SRC/f")" theirs "--conflict keep: the source's stays"
+is "$?" 0 'the status of a run with a conflict is the command'"'"'s own'
+is "$(cat "$SRC/f")" "$theirs" "--conflict keep: the source's stays"
 is "$(cat "$SRC/mine")" alone 'what is in no conflict is merged'
 delta=$(kept)
-is "$("$AFSYNCD" -n "$delta" --conflict keep | cut -f 2)" f 'ours stays in the delta'
+is "$("$AFSYNCD" -n "$delta" --conflict keep | cut -f 1,2)" $'C\tf' 'ours stays in the delta'
 like "$(cat "$T/err")" "not all could be merged; the rest: kept in $delta" 'and is named'
-report_lists()
-{
-	python3 -c 'import json, sys; r = json.load(open(sys.argv[1]))
-print(*[sorted(r[k]) for k in ("merged", "kept", "conflicts", "held")], r["delta"])' "$T/report"
-}
 is "$(report_lists)" "['here', 'mine'] ['f'] ['f'] [] $delta" 'the report has all of it'
 conflict both
-is "$(cat "$SRC/f")" theirs "--conflict both: the source's stays"
-is "$(cat "$SRC"/f.conflict-*)" ours 'and ours is beside it'
+is "$(cat "$SRC/f")" "$theirs" "--conflict both: the source's stays"
+is "$(cat "$SRC"/f.conflict-*)" "$ours" 'and ours is beside it'
 is "$(kept)" '' 'nothing is kept'
 conflict lww
-is "$(cat "$SRC/f")" theirs 'lww: the later wins'
+is "$(cat "$SRC/f")" "$theirs" '--conflict lww: the later wins'
 is "$(report_lists)" "['f', 'here', 'mine'] [] ['f'] [] None" 'the report'
+conflict lww 'sed -i "s/^3$/ours/" f'
+is "$(cat "$SRC/f")" "$ours" 'whoever that is'
+conflict merge
+is "$(cat "$SRC/f")" "$(seq 20 | sed 's/^3$/ours/; s/^17$/theirs/')" '--conflict merge: both are in it'
+is "$(kept)" '' 'nothing is kept'
+conflict fail
+is "$(cat "$SRC/f")" "$theirs" "--conflict fail: the source's stays"
+check 'nothing is merged' test ! -e "$SRC/mine"
+is "$(report_lists)" "[] ['f', 'here', 'mine'] ['f'] [] $(kept)" 'the report'
 
-# What is held back.
+# ---- what is not merged, and not seen ---------------------------------------------------------
+
 fresh
 mkdir "$SRC/.git"
-check 'what is dangerous to the host' run -r write:.git/ --report "$T/report" -- sh -c '
-	mkdir -p .git/hooks; echo bad >.git/hooks/post-checkout; echo good >>f' 2>"$T/err"
-refute 'is held back' test -e "$SRC/.git/hooks"
+is "$(status_of "$AFRUN" -C "$SRC" -p full-access --report "$T/report" -- sh -ec '
+	mkdir -p .git/hooks; echo bad >.git/hooks/post-checkout; echo good >>f' 2>"$T/err")" 0 \
+	'what is dangerous to the host'
+check 'is held back' test ! -e "$SRC/.git/hooks/post-checkout"
 is "$(tail -n 1 "$SRC/f")" good 'and the rest merged'
-like "$(report_lists)" "'.git/hooks/post-checkout'\\] /" 'the report has it'
+like "$(report_lists)" "\['.git/hooks', '.git/hooks/post-checkout'\] $(kept)" 'the report has it'
+like "$(cat "$T/err")" "not all could be merged; the rest: kept in $(kept)" 'and so has the caller'
 
-# What the policy hides is neither seen nor changed.
 fresh
 is "$(status_of run -- cat .env 2>&1)" $'cat: .env: No such file or directory\n1' 'a secret is hidden'
 refute "nor is afrun's own directory there" run -- test -e .agentfense
-is "$(status_of run -- sh -c 'mkdir .agentfense' 2>&1 | tail -n 1)" 1 'nor can it be made'
-is "$(status_of run -- sh -c 'echo x >.env' 2>&1 | tail -n 1)" 1 'nor written'
+refute 'nor can it be made' run -- mkdir .agentfense
+refute 'nor a secret be written' run -- sh -c 'echo x >.env'
 is "$(cat "$SRC/.env")" SECRET=1 'it is as it was'
 
 fresh
-is "$(status_of run --delta-size 1M -- sh -c 'head -c 3M /dev/zero >big' 2>/dev/null)" 1 \
-	'--delta-size holds'
-refute 'nothing of it is merged' test -e "$SRC/big"
-rm -rf "$SRC/.agentfense"
-
-# Killed, each at its time: the source is whole, and the delta kept.
-for victim in afrun agentfensefs bwrap; do
-	fresh
-	"$AFRUN" -q -C "$SRC" -p development -- sh -c 'echo x >>f; touch here; sleep 60' 2>/dev/null &
-	pid=$!
-	until find "$SRC/.agentfense/deltas" -name here 2>/dev/null | grep -q .; do sleep 0.05; done
-	if [ "$victim" = afrun ]; then kill -9 "$pid"; else kill -9 "$(process_named "$victim")"; fi
-	wait "$pid" 2>/dev/null
-	is "$(cat "$SRC/f")" one "$victim killed: the source is whole"
-	delta=$(kept)
-	wait_for 10 check_unlocked "$delta"
-	is "$("$AFSYNCD" -n "$delta" | cut -f 1,2)" $'M\tf\nA\there' 'its delta is kept'
-	check 'and can be merged' "$AFSYNCD" -q "$delta"
-	is "$(cat "$SRC/f")" $'one\nx' 'it is there'
-done
-
-# Many at once lose nothing, and leave nothing.
-fresh
-seq 40 | xargs -P 8 -I{} "$AFRUN" -q -C "$SRC" -p development -- \
-	sh -c 'mkdir -p out; echo {} >out/{}; echo {} >d/{}' 2>"$T/err"
-is "$?" 0 'forty runs, eight at a time'
-is "$(cat "$T/err")" '' 'have nothing to say'
-is "$(cat "$SRC"/out/* | sort -n | xargs)" "$(seq 40 | xargs)" 'and lose nothing'
-is "$(cat "$SRC"/d/[0-9]* | sort -n | xargs)" "$(seq 40 | xargs)" 'in a directory that was there as well'
-is "$(kept)" '' 'and leave no delta'
-
-fresh
-dry=$("$AFRUN" -C "$SRC" --dry-run --conflict both -- true)
+dry=$("$AFRUN" -C "$SRC" --dry-run --conflict both --delta-size 5M -- true)
 like "$dry" 'delta=.*/.agentfense/deltas/' '--dry-run shows the delta'
+like "$dry" 'quota=5M' 'its size'
 like "$dry" 'afsyncd.* --conflict both' 'and the merge'
-refute 'and makes nothing' test -e "$SRC/.agentfense"
+check 'and makes nothing' test ! -e "$SRC/.agentfense"
 done_testing
