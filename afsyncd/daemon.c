@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 /* A lock that an ended mount still has for a moment: looked at again, each time after RETRY_MS. */
@@ -117,33 +118,54 @@ static void consider(struct server *server)
 	}
 }
 
-/* The first line that a merge has said, for the log's one line. */
-static void first_line(int fd, char *text, size_t size)
+/* A line without the name of the program that wrote it. */
+static const char *without_prefix(const char *line)
 {
-	ssize_t got = pread(fd, text, size - 1, 0);
-	const char *prefix = "afsyncd: ";
+	static const char prefix[] = "afsyncd: ";
 
+	return strncmp(line, prefix, strlen(prefix)) == 0 ? line + strlen(prefix) : line;
+}
+
+/* The first and the last line that a merge has said, within text; the same one where it is alone. */
+static void said_lines(int fd, char *text, size_t size, const char **first, const char **last)
+{
+	struct stat st = {.st_size = 0};
+	off_t tail;
+	ssize_t got;
+	size_t half = size / 2;
+
+	fstat(fd, &st);
+	got = pread(fd, text, half - 1, 0);
 	text[got > 0 ? got : 0] = '\0';
 	text[strcspn(text, "\n")] = '\0';
-	if (strncmp(text, prefix, strlen(prefix)) == 0)
-		memmove(text, text + strlen(prefix), strlen(text + strlen(prefix)) + 1);
+	tail = st.st_size > (off_t)half ? st.st_size - (off_t)half + 1 : 0;
+	got = pread(fd, text + half, half - 1, tail);
+	while (got > 0 && text[half + (size_t)got - 1] == '\n')
+		got--;
+	text[half + (size_t)(got > 0 ? got : 0)] = '\0';
+	*first = without_prefix(text);
+	*last = strrchr(text + half, '\n');
+	*last = without_prefix(*last ? *last + 1 : text + half);
 }
 
 static void report(const struct merge *merge, int status)
 {
-	char text[MESSAGE_SIZE];
 	const char *delta = merge->delta ? merge->delta : "a delta";
 	const char *source = merge->source ? merge->source : "its source";
+	char text[2 * MESSAGE_SIZE];
+	const char *first, *last;
 
-	first_line(merge->said, text, sizeof(text));
+	said_lines(merge->said, text, sizeof(text), &first, &last);
 	if (WIFSIGNALED(status))
 		log_error("%s: into %s: killed by signal %d", delta, source, WTERMSIG(status));
-	else if (WEXITSTATUS(status) == 0)
-		log_notice("%s: into %s: merged", delta, source);
+	else if (WEXITSTATUS(status) > 1)
+		log_error("%s: into %s: nothing is merged: %s", delta, source, first);
 	else if (WEXITSTATUS(status) == 1)
-		log_warn("%s: into %s: not all is merged: %s", delta, source, text);
+		log_warn("%s: %s; %s", delta, last, first);
+	else if (*last)
+		log_notice("%s: %s", delta, last);
 	else
-		log_error("%s: into %s: nothing is merged: %s", delta, source, text);
+		log_info("%s: into %s: nothing to merge", delta, source);
 }
 
 static void end_merge(struct server *server, pid_t pid, int status)

@@ -187,12 +187,23 @@ static int add_row(struct table *table, const struct place *place, char *fields[
 	return 0;
 }
 
+/* From a # that begins a word: within one it is part of a name. */
+static void cut_comment(char *line)
+{
+	for (char *c = line; *c; c++) {
+		if (*c == '#' && (c == line || c[-1] == ' ' || c[-1] == '\t')) {
+			*c = '\0';
+			return;
+		}
+	}
+}
+
 static int add_line(struct table *table, const struct place *place, char *line)
 {
 	char *fields[MAX_FIELDS];
 	size_t count;
 
-	line[strcspn(line, "#")] = '\0';
+	cut_comment(line);
 	count = split(line, fields);
 	if (count == 0)
 		return 0;

@@ -1,7 +1,7 @@
 /*
  * The daemon's table: which deltas are merged into which source, and how. In the form of fstab(5): a
  * line each, DELTA-GLOB SOURCE [OPTION[,OPTION]...], blanks between, \040 and the like for a blank in a
- * word, # begins a comment.
+ * word, a # that begins a word begins a comment.
  */
 #ifndef AF_TABLE_H
 #define AF_TABLE_H

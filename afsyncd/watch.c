@@ -174,10 +174,11 @@ int watch_scan(struct watch *watch, const struct table *table)
 	return err;
 }
 
+/* wd -1: all, since events were lost. */
 static void mark(struct watch *watch, int wd)
 {
 	for (size_t i = 0; i < watch->count; i++) {
-		if (watch->deltas[i].wd != wd)
+		if (wd >= 0 && watch->deltas[i].wd != wd)
 			continue;
 		watch->deltas[i].dirty = true;
 		watch->deltas[i].tries = 0;
@@ -202,10 +203,9 @@ bool watch_read(struct watch *watch)
 		for (char *at = buffer; at < buffer + got;) {
 			const struct inotify_event *event = (const void *)at;
 
-			if (event->mask & IN_CLOSE_WRITE)
-				mark(watch, event->wd);
-			else
-				scan = true;
+			if (event->mask & (IN_CLOSE_WRITE | IN_Q_OVERFLOW))
+				mark(watch, event->mask & IN_Q_OVERFLOW ? -1 : event->wd);
+			scan |= !(event->mask & IN_CLOSE_WRITE);
 			if (event->mask & IN_IGNORED)
 				unmark(watch, event->wd);
 			at += sizeof(*event) + event->len;
