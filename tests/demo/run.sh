@@ -1,7 +1,7 @@
 #!/bin/bash
-# The demonstration (make demo): an agent among tickets, then this project built in a sandbox. It
-# works on copies in a private directory, checks each thing that it shows, and exits with 1 if any is
-# not as it should be. BUILD is the build directory.
+# The demonstration (make demo): an agent among tickets, two that change the same file, then this
+# project built in a sandbox. It works on copies in a private directory, checks each thing that it
+# shows, and exits with 1 if any is not as it should be. BUILD is the build directory.
 set -u
 cd "$(dirname "$0")/../.." || exit
 ROOT=$PWD
@@ -134,14 +134,77 @@ tickets()
 	make_tickets
 	show_tickets
 	export REAL=$T/tickets
-	run 'afrun --direct -C tickets -P tickets.conf --audit refused.log -e REAL -- sh agent.sh tickets'
+	run 'afrun -C tickets -P tickets.conf --audit refused.log -e REAL -- sh agent.sh tickets'
 	judge $? 'the agent ran to its end, and says:'
 	attempts_on_tickets
 	refusals_of_tickets
-	say '' '  And in tickets itself:' ''
+	say '' '  It has ended well, so what it wrote is merged. In tickets:' ''
 	check 'TKT-001.md has a new line' grep -qx 'The agent was here.' tickets/TKT-001.md
 	cp tickets.before/TKT-001.md tickets/
-	check 'all else is as it was' diff -r tickets.before tickets
+	check 'all else is as it was' diff -r -x .agentfense tickets.before tickets
+}
+
+# shown TEXT EXPECTED: that the last command has printed that; shows it.
+shown()
+{
+	[ "$(cat out)" = "$2" ]
+	judge $? "$1"
+	sed 's/^/         /' out
+	[ "$(cat out)" = "$2" ] || printf '%s\n' '         expected:' "$2"
+}
+
+make_desk()
+{
+	mkdir desk
+	printf '%s\n' 'The coffee is cold.' 'The printer is on fire.' >desk/todo
+	cp -a desk desk.before
+}
+
+# Each writes to a delta of its own, which is kept here to be looked at.
+write_both()
+{
+	run 'afrun -q -C desk -p full-access -D ann --sync never -c "sed -i s/cold/hot/ todo" &
+    afrun -q -C desk -p full-access -D bob --sync never -c "sed -i s/cold/gone/ todo; echo 3 >cups" &
+    wait'
+	check 'desk is as it was' diff -r desk.before desk
+	run 'afsyncd -n bob'
+	shown 'what bob would change, a path a line:' $'A\tcups\nM\ttodo'
+	run 'afsyncd --diff bob | tee bob.patch | grep "^[-+][^-+]"'
+	shown 'and as a patch:' $'+3\n-The coffee is cold.\n+The coffee is gone.'
+	check 'which git apply takes' git -C desk apply --check "$T/bob.patch"
+}
+
+merge_both()
+{
+	run 'afsyncd ann'
+	shown 'ann is merged:' "afsyncd: $T/desk: 1 change merged"
+	run 'afsyncd -n bob'
+	shown 'now bob and desk have changed the same file, which is a conflict:' $'A\tcups\nC\ttodo'
+	run 'afsyncd -q --conflict both bob; head -n 1 desk/todo*'
+	[ "$(cat out)" = "$(printf '%s\n' '==> desk/todo <==' 'The coffee is hot.' '' \
+		"==> $(echo desk/todo.conflict-*) <==" 'The coffee is gone.')" ]
+	judge $? 'of the answers to it (lww, keep, both, fail, merge) this one keeps both:'
+	sed 's/^/         /' out
+}
+
+undo_both()
+{
+	run 'afsyncd --history desk | cut -f 3,4'
+	shown 'what was merged, the newest first:' "$T/bob"$'\tA1 C1\n'"$T/ann"$'\tM1'
+	run 'afsyncd --undo desk && afsyncd --undo desk'
+	judge $? 'and all of it can be taken back'
+	check 'desk is as it was' diff -r -x .agentfense desk.before desk
+}
+
+desk()
+{
+	say '' "${bold}2. Two agents, one file$off" ''
+	say '  The directory desk has a file, todo:' ''
+	make_desk
+	sed 's/^/      /' desk/todo
+	write_both
+	merge_both
+	undo_both
 }
 
 # A copy of the tree as it is, as a repository of its own, and secrets in it.
@@ -179,17 +242,17 @@ attempts_on_project()
 
 project()
 {
-	say '' "${bold}2. This project in a sandbox$off" ''
+	say '' "${bold}3. This project in a sandbox$off" ''
 	say '  The directory project: a copy of this tree, with secrets in .env and config/deploy.key.'
 	say '  The preset development hides secrets, and keeps what git runs; a rule keeps LICENSE.'
 	check 'the copy could be made' make_project
-	run 'afrun --direct -C project -p development -r read:/LICENSE -- sh tests/demo/agent.sh project'
+	run 'afrun -C project -p development -r read:/LICENSE -- sh tests/demo/agent.sh project'
 	judge $? 'the agent ran to its end, and says:'
 	attempts_on_project
-	run 'afrun --direct -C project -p development -r read:/LICENSE -c "make -j2 && make unit"'
+	run 'afrun -C project -p development -r read:/LICENSE -c "make -j2 && make unit"'
 	judge $? 'the project builds itself and passes its unit tests:'
 	tail -n 3 out | sed 's/^/         /'
-	say '' '  And in project itself:' ''
+	say '' '  And in project, now that all of it is merged:' ''
 	check 'there is a new build/agentfensefs, which runs' project/build/agentfensefs --version
 	check 'secrets, hooks and LICENSE are as they were' project_is_whole
 }
@@ -198,18 +261,19 @@ whats_next()
 {
 	cat <<-'NEXT'
 
-		The agents wrote to the directories themselves (--direct): to keep what they write apart
-		and merge it afterwards is not in this version. Type next:
+		Type next:
 
-		  build/afrun --direct -C DIR -p agent-safe -- COMMAND   a command of yours in a sandbox
-		  build/agentfensefs --explain -C DIR -p ...             what it would see
-		  man agentfensefs/agentfensefs.1                        all the rest; also README.md
-		  make check                                             all tests
+		  build/afrun -C DIR -- COMMAND              a command of yours in a sandbox
+		  build/afsyncd --undo DIR                   take back what it wrote
+		  build/agentfensefs --explain -C DIR -p ... what it would see
+		  man afrun/afrun.1                          all the rest; also README.md
+		  make check                                 all tests
 	NEXT
 }
 
 cd "$T" || exit
 tickets
+desk
 project
 if [ "$wrong" -gt 0 ]; then
 	say '' "${red}$wrong of these are not as they should be.$off The last messages:" ''
