@@ -22,7 +22,7 @@ COMMON = glob glob_class io json log path spawn \
 	policy_finish policy_intern policy_parse policy_preset policy_rules policy_scan policy_set \
 	policy_settle policy_state policy_trie policy_verdict \
 	$(DELTA)
-DELTA = copy copy_attrs delta delta_check delta_lock delta_record delta_reset delta_xattr journal \
+DELTA = copy copy_attrs delta delta_check delta_lock delta_record delta_reset delta_settle delta_xattr journal \
 	remove state_dir
 FS = attr audit audit_infer change change_rename conn copyup copyup_dir copyup_tree counters cred \
 	dirfd explain gate inode inode_name inode_path kcache layer lend links merge mount op_attr op_data \

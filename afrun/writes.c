@@ -4,6 +4,7 @@
 #include "writes.h"
 
 #include "cleanup.h"
+#include "delta.h"
 #include "io.h"
 #include "log.h"
 #include "path.h"
@@ -246,6 +247,26 @@ static bool is_untouched(const struct af_writes *writes)
 	return fd < 0 ? errno == ENOENT : temporary_is_untouched(fd);
 }
 
+/* A temporary delta was never synced. It may be wanted tomorrow, when the machine was restarted. */
+static void settle(const struct af_writes *writes)
+{
+	struct delta_fault fault;
+	struct af_delta delta;
+	int err;
+
+	if (!writes->is_temporary)
+		return;
+	err = delta_open(&delta, writes->path, DELTA_MERGE, &fault);
+	if (err) {
+		log_warn("%s: %s", writes->path, fault.text);
+		return;
+	}
+	err = delta_settle(&delta);
+	if (err)
+		log_warn("%s: sync: %s", writes->path, strerror(-err));
+	delta_close(&delta);
+}
+
 static void tell_kept(const struct af_writes *writes, const char *why)
 {
 	af_autofree char *quoted = quote(writes->path);
@@ -296,6 +317,8 @@ void writes_end(struct af_writes *writes, const struct af_plan *plan, int source
 		return;
 	if (!is_untouched(writes))
 		end_written(writes, plan, exit_status, lists);
+	if (writes->stays)
+		settle(writes);
 	if (!writes->stays && writes->is_temporary)
 		temporary_remove(&writes->temporary, source_fd);
 }

@@ -72,8 +72,8 @@ struct delta_policy {
 };
 
 struct delta_mount {
-	char boot_id[DELTA_BOOT_ID_SIZE];
-	int64_t time_ns; /* CLOCK_REALTIME */
+	char boot_id[DELTA_BOOT_ID_SIZE]; /* "": none, all of it was written out since */
+	int64_t time_ns;                  /* CLOCK_REALTIME */
 };
 
 struct delta_origin {
@@ -175,6 +175,11 @@ void delta_lock_claim(const struct af_delta *delta);
  * an error of that (-errno too) leaves no more than rubbish in work.
  */
 int delta_reset(struct af_delta *delta);
+/*
+ * Under its lock: writes a volatile delta out to disk, and says so in its log, so that it outlives the
+ * machine's restart; until it is mounted again. 0 or -errno.
+ */
+int delta_settle(struct af_delta *delta);
 /*
  * Replaces the log, under the lock, by one that fill() writes; other than 0 from it is passed on,
  * and the old log stays. Durable, and all of it or nothing, when it returns 0.

@@ -55,7 +55,7 @@ static bool mount_is_sound(const struct delta_mount *mount)
 	const char *id = mount->boot_id;
 	size_t len = strnlen(id, sizeof(mount->boot_id));
 
-	if (len == 0 || len == sizeof(mount->boot_id) || strspn(id, "0123456789abcdef-") != len)
+	if (len == sizeof(mount->boot_id) || strspn(id, "0123456789abcdef-") != len)
 		return false;
 	for (size_t i = len; i < sizeof(mount->boot_id); i++)
 		if (id[i] != '\0')

@@ -284,6 +284,32 @@ static void stale(void **state)
 	}
 }
 
+/* What was written out as a whole outlives its boot, until it is mounted again. */
+static void settled(void **state)
+{
+	struct delta_mount mount = {.boot_id = "00000000-0000-4000-8000-000000000000"};
+	struct af_delta delta = must_open(path, DELTA_WRITE);
+
+	(void)state;
+	delta.is_volatile = true;
+	log_source(&delta);
+	assert_int_equal(delta_log_mount(&delta.log, &mount), 0);
+	fill_upper(&delta);
+	delta_close(&delta);
+	refuse(DELTA_MERGE, -ESTALE, "--discard");
+	delta = must_open(path, DELTA_DISCARD);
+	assert_true(delta.is_volatile);
+	assert_int_equal(delta_settle(&delta), 0);
+	delta_close(&delta);
+	delta = must_open(path, DELTA_MERGE);
+	assert_true(upper_is_full(&delta));
+	delta_close(&delta);
+	delta = must_open(path, DELTA_WRITE);
+	assert_int_equal(delta_log_mount(&delta.log, &mount), 0);
+	delta_close(&delta);
+	refuse(DELTA_MERGE, -ESTALE, "--discard");
+}
+
 /* Logs that are damaged, or another's. */
 static void damaged(void **state)
 {
@@ -415,6 +441,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(parts_of_another_kind, setup, teardown),
 		cmocka_unit_test_setup_teardown(work_is_emptied, setup, teardown),
 		cmocka_unit_test_setup_teardown(stale, setup, teardown),
+		cmocka_unit_test_setup_teardown(settled, setup, teardown),
 		cmocka_unit_test_setup_teardown(damaged, setup, teardown),
 		cmocka_unit_test_setup_teardown(trust, setup, teardown),
 		cmocka_unit_test_setup_teardown(of_another_user, setup, teardown),

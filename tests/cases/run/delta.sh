@@ -50,6 +50,14 @@ delta=$(kept)
 like "$(cat "$T/err")" "^afrun: the command failed; what it wrote: kept in $delta; .afsyncd -n '$delta'. shows it$" \
 	'what it wrote is kept, and named'
 is "$("$AFSYNCD" -n "$delta")" $'M\tf' 'and can be shown'
+if is_root && [ -e /proc/sys/kernel/random/boot_id ]; then
+	cat /proc/sys/kernel/random/uuid >"$T/boot_id"
+	# shellcheck disable=SC2016 # for the shell inside
+	restarted=(unshare --mount sh -c 'mount --bind "$0" /proc/sys/kernel/random/boot_id && exec "$@"' "$T/boot_id")
+	check 'also when the machine was restarted' "${restarted[@]}" "$AFSYNCD" --only /dev/null -q "$delta"
+else
+	skip 'when the machine was restarted' 'only root can play that'
+fi
 check 'merged by hand' "$AFSYNCD" -q "$delta"
 is "$(cat "$SRC/f")" $'one\nlost' 'it is there'
 check 'and thrown away' "$AFSYNCD" --discard "$delta"
