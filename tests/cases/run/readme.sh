@@ -49,12 +49,29 @@ for target in $targets; do
 	check "... make $target is known" grep -q "^$target:" "$ROOT/Makefile"
 done
 
+# Somebody who picks all there is, as fzf is not installed everywhere.
+fzf() { cat; }
+
 mkdir "$T/play"
 cd "$T/play" || exit
-run_console 1
-run_console 2
+for number in 1 2 3 4 5; do
+	run_console "$number"
+done
 af_mounts+=("$T/play/view")
-run_console 3
+run_console 6
+
+# The daemon's table: a delta for each row, merged where the row says.
+block table 1 | sed "s|/var/lib|$T/var|; s|/home/|$T/home/|; s|/srv/|$T/srv/|" >"$T/table"
+mkdir -p "$T/srv/code" "$T/srv/docs" "$T/var/agents" "$T/home/me/deltas"
+"$AFSYNCD" --daemon --table "$T/table" 2>"$T/daemon.log" </dev/null &
+daemon=$!
+check 'afsyncd --daemon takes the table' wait_for 10 grep -q ': 2 rows$' "$T/daemon.log"
+"$AFRUN" -q -C "$T/srv/code" -p full-access -D "$T/var/agents/a" --sync never -- touch made
+"$AFRUN" -q -C "$T/srv/docs" -p full-access -D "$T/home/me/deltas/docs" --sync never -- touch made a.log
+check '... and merges what ends' wait_for 10 test -e "$T/srv/code/made" -a -e "$T/srv/docs/made"
+kill "$daemon"
+wait "$daemon"
+check '... but what is excluded' test ! -e "$T/srv/docs/a.log"
 
 block conf 1 >"$T/code.conf"
 check 'the policy is good' "$AFS" --check --policy "$T/code.conf"
@@ -89,9 +106,9 @@ else
 	skip 'fstab' 'only root mounts from it'
 fi
 
-run_console 4
+run_console 7
 block make 1 >Makefile
-run_console 5
-is "$(block console 6)" '' 'there is no other example'
+run_console 8
+is "$(block console 9)" '' 'there is no other example'
 
 done_testing
