@@ -30,9 +30,18 @@ enum {
 
 static const char deltas_name[] = "deltas";
 
+static const char *why_not(int err)
+{
+	if (err == -EPERM || err == -EACCES)
+		return "it belongs to somebody else: name another directory with --state";
+	if (err == -ENOTDIR || err == -ELOOP)
+		return "it is no directory of ours: name another one with --state";
+	return strerror(-err);
+}
+
 static int fail(const char *what, int err)
 {
-	log_error("delta: %s: %s", what, strerror(-err));
+	log_error("delta: %s: %s", what, why_not(err));
 	return err;
 }
 

@@ -123,6 +123,30 @@ is "$("$AFSYNCD" -n "$T"/state/deltas/*)" $'M\tf' 'is kept there'
 rm -rf "$T/state"
 
 fresh
+mkdir "$T/elsewhere"
+ln -s "$T/elsewhere" "$SRC/.agentfense"
+is "$(status_of run -- true 2>"$T/err")" 125 'a state directory that is a symlink'
+like "$(cat "$T/err")" '\.agentfense: it is no directory of ours: name another one with --state' 'is not followed'
+is "$(ls -A "$T/elsewhere")" '' 'and nothing is written there'
+check 'with --state it goes' run --state "$T/state" -- true
+if is_root; then
+	fresh
+	as_user true
+	mkdir "$SRC/.agentfense"
+	chown aftest: "$SRC/.agentfense"
+	is "$(status_of run -- true 2>"$T/err")" 125 "nor is somebody else's"
+	like "$(cat "$T/err")" '\.agentfense: it belongs to somebody else: name another directory with --state' \
+		'which is told'
+	chown -R aftest: "$SRC"
+	rmdir "$SRC/.agentfense"
+	check "root's run of a user's source" run -- sh -c 'id -un >who'
+	is "$(stat -c %U "$SRC/who") $(cat "$SRC/who")" 'aftest aftest' "is that user's, and so is what it made"
+	is "$(stat -c '%u %a' "$SRC/.agentfense")" '0 700' 'but for what root needs for undo'
+else
+	skip "somebody else's" 'nobody is there'
+fi
+
+fresh
 if is_root; then
 	skip 'a source that we may not write to' 'root may'
 else
