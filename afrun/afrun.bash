@@ -5,10 +5,12 @@ _afrun()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} i
 	local with_value=' -C --source -p --preset -P --policy -r --rule -e --env --env-file -w --workdir
-		-n --net -u --user -t --timeout --kill-after --bind --ro-bind --mount-at --report --audit -c '
-	local options='--source --preset --policy --rule --direct --env --env-file --workdir --mount-at
-		--ro-bind --bind --net --user --timeout --kill-after --report --audit --dry-run --verbose
-		--quiet --help --version -C -p -P -r -e -w -n -u -t -c -v -q'
+		-n --net -u --user -t --timeout --kill-after --bind --ro-bind --mount-at --report --audit -c
+		-D --delta --delta-size --sync --conflict --state '
+	local options='--source --preset --policy --rule --delta --delta-size --sync --conflict --state --direct
+		--env --env-file --workdir --mount-at --ro-bind --bind --net --user --timeout --kill-after
+		--report --audit --dry-run --verbose --quiet --help --version
+		-C -p -P -r -D -e -w -n -u -t -c -v -q -h'
 
 	# After the first word that is no option, or --, it is the command's own line.
 	for ((i = 1; i < COMP_CWORD; i++)); do
@@ -27,7 +29,7 @@ _afrun()
 		return
 	fi
 	case $prev in
-	-C | --source) mapfile -t COMPREPLY < <(compgen -d -- "$cur") ;;
+	-C | --source | -D | --delta | --state) mapfile -t COMPREPLY < <(compgen -d -- "$cur") ;;
 	-p | --preset)
 		mapfile -t COMPREPLY < <(compgen -W "$(agentfensefs --presets 2>/dev/null | cut -f1)" -- "$cur")
 		;;
@@ -35,10 +37,12 @@ _afrun()
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		;;
 	-r | --rule) mapfile -t COMPREPLY < <(compgen -W 'none: view: read: write:' -- "$cur") ;;
+	--sync) mapfile -t COMPREPLY < <(compgen -W 'success always never' -- "$cur") ;;
+	--conflict) mapfile -t COMPREPLY < <(compgen -W 'lww keep both fail merge' -- "$cur") ;;
 	-e | --env) mapfile -t COMPREPLY < <(compgen -e -- "$cur") ;;
 	-n | --net) mapfile -t COMPREPLY < <(compgen -W 'none host' -- "$cur") ;;
 	-u | --user) mapfile -t COMPREPLY < <(compgen -u -- "$cur") ;;
-	-w | --workdir | -t | --timeout | --kill-after | --mount-at | -c) COMPREPLY=() ;;
+	-w | --workdir | -t | --timeout | --kill-after | --mount-at | --delta-size | -c) COMPREPLY=() ;;
 	*)
 		case $cur in
 		-*) mapfile -t COMPREPLY < <(compgen -W "$options" -- "$cur") ;;
