@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 /* More than this is not read of what afsyncd lists. */
-enum { MAX_LIST = 256 << 20 /* bytes */, SYNC_MERGED = 0, SYNC_STAYS = 1 };
+enum { MAX_LIST = 256 << 20 /* bytes */, SYNC_MERGED = 0, SYNC_STAYS = 1, KILLED = 128 };
 
 static int fail(const char *what, int err)
 {
@@ -128,8 +128,9 @@ static int start_afsyncd(struct af_words *argv, int out, struct af_child *child)
 {
 	struct af_spawn spawn = {
 		.argv = argv->items, .envp = environ, .setup = redirect, .arg = &out};
+	int err = words_error(argv);
 
-	return words_error(argv) ? words_error(argv) : spawn_start(&spawn, child, NULL);
+	return err ? err : spawn_start(&spawn, child, NULL);
 }
 
 /*
@@ -152,12 +153,15 @@ static int run_afsyncd(struct af_words *argv, char **list, size_t *size)
 		return err;
 	if (list)
 		err = io_read_all(out, MAX_LIST, list, size);
+	/* Whatever it still had to say, nobody waits for the other. */
+	if (out >= 0)
+		close(af_steal_fd(&out));
 	while (waitpid(child.pid, &status, 0) < 0 && errno == EINTR)
 		;
 	close(child.pidfd);
 	if (err)
 		return err;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : KILLED + WTERMSIG(status);
 }
 
 /* A record of -0: LETTER TAB PATH, or R TAB OLD TAB PATH. */
@@ -168,18 +172,30 @@ static const char *path_of(const char *record)
 	return tab ? tab + 1 : "";
 }
 
+static int compare_words(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void sort(struct af_words *words)
+{
+	if (words->count > 0)
+		qsort(words->items, words->count, sizeof(*words->items), compare_words);
+}
+
+/* words are sorted. */
 static bool is_in(const struct af_words *words, const char *text)
 {
-	for (size_t i = 0; i < words->count; i++)
-		if (strcmp(words->items[i], text) == 0)
-			return true;
-	return false;
+	return words->count > 0 &&
+		bsearch(&text, words->items, words->count, sizeof(*words->items), compare_words);
 }
 
 static void add_kept(struct af_writes *writes, const char *list, size_t size)
 {
 	for (size_t at = 0; at < size; at += strlen(list + at) + 1)
 		words_add(list[at] == 'Q' ? &writes->held : &writes->kept, path_of(list + at));
+	sort(&writes->kept);
+	sort(&writes->held);
 }
 
 static void add_merged(struct af_writes *writes, const char *list, size_t size)
@@ -306,8 +322,10 @@ static void end_written(
 	writes->stays = status != SYNC_MERGED;
 	if (writes->stays)
 		tell_kept(writes,
-			status == SYNC_STAYS ? "not all could be merged; the rest"
-					     : "nothing was merged; what was written");
+			status == SYNC_STAYS       ? "not all could be merged; the rest"
+				: status >= KILLED ? "the merge was cut short; the next one into "
+						     "the source goes on with it; the rest"
+						   : "nothing was merged; what was written");
 }
 
 void writes_end(struct af_writes *writes, const struct af_plan *plan, int source_fd,

@@ -69,7 +69,7 @@ merging()
 	check 'a merge before' run -- sh -c 'echo x >>f'
 	exec 7<"$SRC/.agentfense/lock"
 	flock 7
-	start -q -- sh -c 'for i in d/[0-9]*; do echo new >$i; done'
+	start -q -- sh -c 'for i in d/[0-9]*; do echo new >$i; done' 2>"$T/err"
 	merger=$(process_named afsyncd)
 }
 merging
@@ -89,6 +89,16 @@ check 'both killed before it begins' wait_for 10 af_no_process
 is "$(contents)" '300 old' 'the source is as it was'
 check 'and can be merged' "$AFSYNCD" -q "$(kept)"
 is "$(contents)" '300 new' 'into the new one'
+
+merging
+kill "$merger"
+wait "$RUN"
+is "$?" 0 "afsyncd alone is ended: the run's status is the command's"
+like "$(cat "$T/err")" "^afrun: the merge was cut short; .* kept in $(kept);" 'and it is told'
+exec 7<&-
+is "$(contents)" '300 old' 'the source is as it was'
+check 'merged by the next one' "$AFSYNCD" -q "$(kept)"
+is "$(contents)" '300 new' 'it is there'
 
 for ms in 020 060 120 200 300; do
 	merging
