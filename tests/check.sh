@@ -2,8 +2,8 @@
 # check.sh [FILE]...: the tests through prove(1); all unit tests and cases where none are named.
 #
 # As root the cases that an ordinary user can run too are run once more as one (with AS_USER=1 only
-# so, with AS_USER=0 not), and the cases of the filesystem once more in delta mode (tests/deltalib.sh;
-# AF_DELTA=1 only so, AF_DELTA=0 not). BUILD is the build directory. PROVE_FLAGS go to prove.
+# so, with AS_USER=0 not), and the cases of the filesystem and of runs once more in delta mode
+# (tests/deltalib.sh, runlib.sh; AF_DELTA=1 only so, AF_DELTA=0 not). BUILD is the build directory. PROVE_FLAGS go to prove.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 : "${BUILD:=$PWD/build}"
@@ -33,7 +33,8 @@ fi
 as_user=() delta=()
 for file in "${tests[@]}"; do
 	case $file in
-	*/cases/fs/*) delta+=("delta:$file") ;;&
+	*/cases/fs/* | */run/end.sh | */run/options.sh | */run/status.sh | */run/terminal.sh | */run_isolation.sh)
+		delta+=("delta:$file") ;;&
 	*/cases/fs/* | */cases/policy/* | */cases/run/* | */cases/security/* | */cases/sync/*)
 		as_user+=("user:$file") ;;
 	esac

@@ -2,13 +2,19 @@
 # What the cases of afrun share, on top of lib.sh.
 #
 #     fresh_source           $SRC: a source of the case's user, with output/, a secret and a file
-#     run ARGS...            afrun --direct -q -C $SRC ARGS...
+#     run ARGS...            afrun --direct -q -C $SRC ARGS...; with AF_DELTA=1 not --direct, but with
+#                            a temporary delta, merged in the end ($DIRECT is --direct, or nothing)
 #     start_run ARGS...      the same in the background: $RUN is its pid; wait_for it
+#     lies PATH              where what a run writes to this path of the source lies: in the source, or
+#                            in the delta of a run that goes on or was not merged
+#     is_there PATH          whether a run has written that file
 #     inside ARGS...         run -- with the test programs at /opt/tests
 #     is_in_state PID T      whether it is stopped (or another letter of ps)
 #     process_named COMM     the pid of a descendant of the case with this name (bounded wait)
 
 SRC=$T/src
+DIRECT=--direct
+[ -z "${AF_DELTA:-}" ] || DIRECT=
 
 fresh_source()
 {
@@ -20,15 +26,29 @@ fresh_source()
 
 run()
 {
-	"$AFRUN" --direct -q -C "$SRC" "$@"
+	"$AFRUN" ${DIRECT:+"$DIRECT"} -q -C "$SRC" "$@"
 }
 
 start_run()
 {
-	"$AFRUN" --direct -q -C "$SRC" "$@" &
+	"$AFRUN" ${DIRECT:+"$DIRECT"} -q -C "$SRC" "$@" &
 	# shellcheck disable=SC2034 # for the cases
 	# shellcheck disable=SC2034 # the case's
 	RUN=$!
+}
+
+lies()
+{
+	local delta
+	for delta in "$SRC"/.agentfense/deltas/*/upper; do
+		[ -s "$delta/$1" ] && printf '%s\n' "$delta/$1" && return 0
+	done
+	printf '%s\n' "$SRC/$1"
+}
+
+is_there()
+{
+	[ -s "$(lies "$1")" ]
 }
 
 inside()

@@ -37,6 +37,10 @@ echo before >"$SRC/seen"
 start -q -- sh -c 'echo after >seen; until [ -e stop ]; do sleep 0.05; done'
 check 'a run that goes on has written' wait_for 10 is_written seen
 is "$(cat "$SRC/seen")" before 'while it runs, the source is as it was'
+is "$(run -- cat seen)" before 'as another run sees it'
+is "$(status_of run -- sh -c 'ls -a . | grep -c agentfense')" $'0\n1' 'which does not see the delta'
+is "$(cd "$SRC" && status_of run -- cat .agentfense/deltas/*/upper/seen 2>/dev/null)" 1 \
+	'nor gets there by its name'
 echo stop >"$SRC/stop"
 wait "$RUN"
 is "$(cat "$SRC/seen")" after 'and then it is not'

@@ -12,7 +12,7 @@ start_with_daemon()
 	fresh_source
 	start_run "$@" -- sh -c 'trap "" TERM HUP INT; (setsid sh -c "trap \"\" TERM HUP; echo \$\$ >output/daemon; sleep 300" &)
 		while ! [ -s output/daemon ]; do sleep 0.02; done; trap - TERM HUP INT; echo up >output/up; exec tail -f /dev/null'
-	wait_for 20 test -s "$SRC/output/up"
+	wait_for 20 is_there output/up
 }
 
 ended()
@@ -35,15 +35,15 @@ fresh_source
 set -m
 start_run -- sh -c 'trap "echo caught >output/caught; exit 33" INT; echo up >output/up; while :; do sleep 0.02; done'
 set +m
-wait_for 20 test -s "$SRC/output/up"
+wait_for 20 is_there output/up
 kill -INT "$RUN"
 ended 'SIGINT that is handled'
 is "$STATUS" 33 'the command decides what SIGINT does'
-is "$(cat "$SRC/output/caught")" caught 'and its handler ran'
+is "$(cat "$(lies output/caught)")" caught 'and its handler ran'
 
 fresh_source
 start_run -- sh -c 'trap "exit 1" INT; echo up >output/up; while ! [ -e output/go ]; do sleep 0.02; done; exit 7'
-wait_for 20 test -s "$SRC/output/up"
+wait_for 20 is_there output/up
 kill -INT "$RUN"
 touch "$SRC/output/go"
 ended 'SIGINT that the caller ignores'
@@ -53,7 +53,7 @@ fresh_source
 set -m
 start_run -- sh -c 'echo up >output/up; while ! [ -e output/go ]; do sleep 0.02; done; exit 6'
 set +m
-wait_for 20 test -s "$SRC/output/up"
+wait_for 20 is_there output/up
 kill -TSTP "$RUN"
 check 'SIGTSTP stops afrun too, once the command has stopped' wait_for 10 is_in_state "$RUN" T
 touch "$SRC/output/go"
@@ -116,7 +116,7 @@ printf '#!/bin/sh\nsleep 300 &\nexit 1\n' >"$T/bin/bwrap"
 chmod 755 "$T/bin/bwrap"
 fresh_source
 began=$SECONDS
-PATH=$T/bin:$PATH "$AFRUN" --direct -C "$SRC" -- true 2>"$T/err"
+PATH=$T/bin:$PATH "$AFRUN" ${DIRECT:+"$DIRECT"} -C "$SRC" -- true 2>"$T/err"
 is $? 125 'a runtime that fails half-way: the status'
 like "$(cat "$T/err")" '^afrun: sandbox: it could not be set up' 'a runtime that fails half-way: the message'
 ok $((SECONDS - began >= 20)) 'a runtime that fails half-way: told at once'

@@ -8,7 +8,7 @@ need_sandbox
 # ---- policy
 is "$(run -- sh -c 'cat file; cat .env 2>&1; echo x >new 2>/dev/null || echo refused; echo y >output/y; cat output/y')" \
 	$'text\ncat: .env: No such file or directory\nrefused\ny' 'agent-safe is the default'
-is "$(cat "$SRC/output/y")" y 'and --direct writes the source'
+is "$(cat "$SRC/output/y")" y 'and what is written gets into the source'
 is "$(run -p read-only -- sh -c 'cat .env; echo x >output/x 2>/dev/null || echo refused')" $'SECRET=1\nrefused' '-p'
 is "$(run -r write:/new -r none:/file -- sh -c 'echo x >new; cat new; ls')" $'x\nnew\noutput' '-r comes after the preset'
 printf 'read("**")\nnone("output/")\n' >"$T/mine.conf"
@@ -38,10 +38,12 @@ if is_root; then
 	is "$(run -u 12345:23456 -- id -g)" 23456 'with that group'
 	is "$(run -u root -- id -u)" 0 '-u root looks like root'
 	as_user true
+	rm -rf "$SRC/.agentfense"
 	chown -R aftest: "$SRC"
 	is "$(run -- id -un)" aftest "root runs as the source's owner"
 	run -- sh -c 'echo x >output/theirs'
 	is "$(stat -c %U "$SRC/output/theirs")" aftest 'who owns what is made'
+	rm -rf "$SRC/.agentfense"
 	chown -R 0:0 "$SRC"
 else
 	is "$(status_of run -u root -- true 2>/dev/null)" 125 'only root may choose'
@@ -79,7 +81,7 @@ run -p no-such-preset --report "$T/report" -- true 2>/dev/null
 like "$(cat "$T/report")" '"exit":125,' 'a report where nothing was'
 
 # ---- dry run
-dry=$("$AFRUN" --direct -C "$SRC" -e SECRET=hidden --dry-run -- echo 'two words')
+dry=$("$AFRUN" ${DIRECT:+"$DIRECT"} -C "$SRC" -e SECRET=hidden --dry-run -- echo 'two words')
 is "$?" 0 '--dry-run'
 like "$dry" "agentfensefs -f .*-o preset=agent-safe .*$SRC" 'shows the mount'
 like "$dry" 'bwrap --unshare-all' 'and the sandbox'
@@ -96,8 +98,8 @@ if command -v git >/dev/null; then
 fi
 if command -v gcc >/dev/null && command -v make >/dev/null; then
 	printf 'int main(void) { return 7; }\n' >"$SRC/output/m.c"
-	run -w output -- sh -c 'make -s m CC=gcc && ./m'
-	is $? 7 'make and gcc'
+	check 'make and gcc' run -w output -- make -s m CC=gcc
+	is "$(status_of run -w output -- ./m)" 7 'and what they made'
 	if command -v gdb >/dev/null; then
 		like "$(run -w output -- gdb -q -batch -ex run ./m 2>&1)" 'exited with code 07' 'gdb on a child of its own'
 	fi

@@ -40,9 +40,9 @@ is "$(quietly run --ro-bind "$T:/workspace" -- true)" 125 'a bind over the view'
 is "$(quietly run --mount-at relative -- true)" 125 'a relative place for the view'
 is "$(quietly run --report "$T/no/where" -- true)" 125 'a report that cannot be written'
 is "$(quietly run --report fd:77 -- true)" 125 'a report to a closed descriptor'
-for option in '-D /d' '--sync never' '--conflict keep' '--delta-size 1M' '--state /s'; do
+for option in "-D $T/d" '--sync never' '--conflict keep' '--delta-size 1M' "--state $T/s"; do
 	# shellcheck disable=SC2086 # an option and its value
-	is "$(quietly run $option -- true)" 125 "--direct and $option"
+	is "$(quietly run --direct $option -- true)" 125 "--direct and $option"
 	like "$(cat "$err")" '^afrun: --direct: there is no delta then' 'which is what it says'
 done
 is "$(quietly "$AFRUN" -C "$SRC" --sync now -- true)" 125 'a bad --sync'
@@ -90,7 +90,7 @@ is "${PIPESTATUS[0]}" 141 'by SIGPIPE, as outside'
 # shellcheck disable=SC2069 # on purpose
 is "$(run -- sh -c 'echo out; echo err >&2' 2>&1 >/dev/null)" err 'stderr is apart'
 # (Not by run(), whose subshell would hold the stream.)
-"$AFRUN" --direct -q -C "$SRC" -- sh -c 'exec 1>&-; while ! [ -e output/seen ]; do sleep 0.02; done; exit 5' |
+"$AFRUN" ${DIRECT:+"$DIRECT"} -q -C "$SRC" -- sh -c 'exec 1>&-; while ! [ -e output/seen ]; do sleep 0.02; done; exit 5' |
 	{ cat && touch "$SRC/output/seen"; }
 got=${PIPESTATUS[0]}
 is "$got" 5 'a stream that the command closes is closed'

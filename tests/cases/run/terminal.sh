@@ -8,7 +8,7 @@ command -v script >/dev/null || skip_all 'script(1) is not installed'
 need_sandbox
 
 # Runs a shell command on a new terminal; what is typed there comes from descriptor 6.
-export AFRUN SRC T
+export AFRUN SRC T DIRECT
 on_terminal()
 {
 	TERM=dumb SHELL=/bin/sh timeout 60 script -qec "$1" /dev/null <&6
@@ -20,24 +20,24 @@ typed()
 mkfifo "$T/keys"
 exec 6<>"$T/keys"
 
-is "$(on_terminal '"$AFRUN" --direct -q -C "$SRC" -- tty' | tr -d '\r')" /dev/pts/0 \
+is "$(on_terminal '"$AFRUN" $DIRECT -q -C "$SRC" -- tty' | tr -d '\r')" /dev/pts/0 \
 	'the command has a terminal of the sandbox'
-is "$(on_terminal 'stty rows 33 cols 77; "$AFRUN" --direct -q -C "$SRC" -- stty size' | tr -d '\r')" \
+is "$(on_terminal 'stty rows 33 cols 77; "$AFRUN" $DIRECT -q -C "$SRC" -- stty size' | tr -d '\r')" \
 	'33 77' "of the caller's size"
-on_terminal 'stty -g >"$T/before"; "$AFRUN" --direct -q -C "$SRC" -- stty raw -echo; stty -g >"$T/after"' >"$T/out"
+on_terminal 'stty -g >"$T/before"; "$AFRUN" $DIRECT -q -C "$SRC" -- stty raw -echo; stty -g >"$T/after"' >"$T/out"
 is "$(cat "$T/after")" "$(cat "$T/before")" "the caller's terminal is as before"
-on_terminal 'stty -g >"$T/before"; "$AFRUN" --direct -q -C "$SRC" -- sh -c "kill -9 \$\$"; stty -g >"$T/after"' >"$T/out"
+on_terminal 'stty -g >"$T/before"; "$AFRUN" $DIRECT -q -C "$SRC" -- sh -c "kill -9 \$\$"; stty -g >"$T/after"' >"$T/out"
 is "$(cat "$T/after")" "$(cat "$T/before")" 'also when the command was killed'
-is "$(on_terminal '"$AFRUN" --direct -q -C "$SRC" -- sh -c "test -t 1 && echo yes" | cat')" '' \
+is "$(on_terminal '"$AFRUN" $DIRECT -q -C "$SRC" -- sh -c "test -t 1 && echo yes" | cat')" '' \
 	'a stdout that is no terminal stays none'
-is "$(on_terminal '"$AFRUN" --direct -q -C "$SRC" -- sh -c "test -t 0 && echo yes" | cat' | tr -d '\r')" yes \
+is "$(on_terminal '"$AFRUN" $DIRECT -q -C "$SRC" -- sh -c "test -t 0 && echo yes" | cat' | tr -d '\r')" yes \
 	'while stdin is one'
-on_terminal '"$AFRUN" --direct -q -C "$SRC" -- sh -c "exit 21"' >"$T/out"
+on_terminal '"$AFRUN" $DIRECT -q -C "$SRC" -- sh -c "exit 21"' >"$T/out"
 is $? 21 'the status comes through'
-is "$(on_terminal '"$AFRUN" --direct -q -C "$SRC" -- sh -c "ls /dev/console /dev/pts | grep -v ptmx"' 2>&1 | tr -d '\r' | tail -n 1)" 0 \
+is "$(on_terminal '"$AFRUN" $DIRECT -q -C "$SRC" -- sh -c "ls /dev/console /dev/pts | grep -v ptmx"' 2>&1 | tr -d '\r' | tail -n 1)" 0 \
 	'no other terminal is there'
 run -- head -c 200000 /dev/zero | tr '\0' x | fold -w 80 >"$SRC/long"
-is "$(on_terminal '"$AFRUN" --direct -q -C "$SRC" -- cat long' | tr -d '\r' | md5sum)" "$(md5sum <"$SRC/long")" \
+is "$(on_terminal '"$AFRUN" $DIRECT -q -C "$SRC" -- cat long' | tr -d '\r' | md5sum)" "$(md5sum <"$SRC/long")" \
 	'long output is whole'
 
 # begin COMMAND: on a terminal, in the background, until typed text and the command have ended it.
@@ -58,38 +58,39 @@ no_afrun()
 	! find_named afrun >/dev/null
 }
 
-begin '"$AFRUN" --direct -q -C "$SRC" -- sh -c "trap \"exit 44\" INT; echo up >output/up; while :; do sleep 0.02; done"'
-wait_for 20 test -s "$SRC/output/up"
+begin '"$AFRUN" $DIRECT -q -C "$SRC" -- sh -c "trap \"exit 44\" INT; echo up >output/up; while :; do sleep 0.02; done"'
+wait_for 20 is_there output/up
 typed '\003'
 end
 is "$STATUS" 44 'Ctrl-C reaches the command'
 
-begin 'tty >"$T/tty"; "$AFRUN" --direct -q -C "$SRC" -- sh -c "echo up >output/up; until [ \"\$(stty size)\" = \"40 100\" ]; do sleep 0.02; done"'
-wait_for 20 test -s "$SRC/output/up"
+begin 'tty >"$T/tty"; "$AFRUN" $DIRECT -q -C "$SRC" -- sh -c "echo up >output/up; until [ \"\$(stty size)\" = \"40 100\" ]; do sleep 0.02; done"'
+wait_for 20 is_there output/up
 stty -F "$(cat "$T/tty")" rows 40 cols 100
 end
 is "$STATUS" 0 'a change of size is passed on'
 
-begin '"$AFRUN" --direct -q -C "$SRC" -- cat >"$T/copy"'
+begin '"$AFRUN" $DIRECT -q -C "$SRC" -- cat >"$T/copy"'
 typed 'one line\n\004'
 end
 is "$(cat "$T/copy")" 'one line' 'in a pipeline the end of typed text arrives'
 
-begin '"$AFRUN" --direct -q -C "$SRC" -- bash --norc -i'
+begin '"$AFRUN" $DIRECT -q -C "$SRC" -- bash --norc -i'
 typed 'echo up >output/up\n'
-wait_for 20 test -s "$SRC/output/up"
+wait_for 20 is_there output/up
 typed 'sleep 300\n'
 sleeper=$(process_named sleep)
 typed '\032'
 wait_for 20 is_in_state "$sleeper" T
 typed 'jobs >output/jobs\n'
-check 'a shell inside has job control' wait_for 20 grep -qs Stopped "$SRC/output/jobs"
+is_stopped() { grep -qs Stopped "$(lies output/jobs)"; }
+check 'a shell inside has job control' wait_for 20 is_stopped
 typed 'kill %1; exit\nexit\n'
 end
 
 begin 'exec bash --norc -i'
-typed '"$AFRUN" --direct -q -C "$SRC" -- sh -c "echo up >output/up; exec cat"\n'
-wait_for 20 test -s "$SRC/output/up"
+typed '"$AFRUN" $DIRECT -q -C "$SRC" -- sh -c "echo up >output/up; exec cat"\n'
+wait_for 20 is_there output/up
 typed '\032'
 # Until then what is typed is the command's.
 wait_for 20 is_in_state "$(process_named afrun)" T

@@ -85,9 +85,9 @@ got=$(AF_LEAK=leaked run -- sh -c 'cat /proc/[0-9]*/environ 2>/dev/null | tr "\0
 unlike "$got" leaked "the caller's environment is not there"
 like "$got" 'PATH=' 'and the own one can be read'
 start_run -e AF_VALUE=hunter2 -- sh -c 'echo "$AF_VALUE" >output/value; exec sleep 60'
-wait_for 10 test -s "$SRC/output/value"
+wait_for 10 is_there output/value
 ok $? 'a value of -e arrives'
-is "$(cat "$SRC/output/value")" hunter2 'as it was'
+is "$(cat "$(lies output/value)")" hunter2 'as it was'
 is "$(ps -eo args | grep -c '[h]unter2')" 0 'and does not show in ps'
 kill -TERM "$RUN"
 wait "$RUN"
@@ -111,7 +111,7 @@ wait "$peer"
 
 # ---- two sandboxes
 start_run -- sh -c 'echo mine >/tmp/mine; echo up >output/up; exec sleep 60'
-wait_for 10 test -s "$SRC/output/up"
+wait_for 10 is_there output/up
 like "$(run -- sh -c 'ls /tmp; ls -d /proc/[0-9]* | wc -l')" '^[2-5]$' "another's files and processes are not there"
 kill -TERM "$RUN"
 wait "$RUN"
