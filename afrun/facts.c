@@ -129,6 +129,7 @@ int facts_gather(struct af_gathered *gathered, const struct af_opts *opts)
 		.bind_real = gathered->binds.items,
 		.caller_env = environ,
 		.stdin_tty = isatty(0),
+		.stderr_tty = isatty(2),
 	};
 	return err;
 }

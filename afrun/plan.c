@@ -208,7 +208,11 @@ int plan_make(struct af_plan *plan, const struct af_opts *opts, const struct af_
 	int err;
 
 	*plan = (struct af_plan){
-		.opts = opts, .identity = facts->identity, .pty = facts->stdin_tty};
+		.opts = opts,
+		.identity = facts->identity,
+		.pty = facts->stdin_tty,
+		.tells = opts->verbose || (facts->stderr_tty && !opts->quiet),
+	};
 	err = make_parts(plan, facts);
 	if (err == -ENOMEM)
 		log_error("plan: %s", strerror(ENOMEM));
@@ -296,7 +300,7 @@ void plan_sync_argv(const struct af_plan *plan, struct af_words *argv, const cha
 	words_add(argv, program);
 	if (what == PLAN_SYNC_LIST)
 		words_add_all(argv, (const char *const[]){"-n", "-0", NULL});
-	else if (!plan->opts->verbose)
+	else if (!plan->tells)
 		words_add(argv, "-q");
 	if (what == PLAN_SYNC_MERGE_LIST)
 		words_add_all(argv, (const char *const[]){"-v", "-0", NULL});

@@ -18,7 +18,7 @@ struct af_facts {
 	const char *source;     /* real path */
 	char *const *bind_real; /* real paths of what --bind and --ro-bind name, in order */
 	char *const *caller_env;
-	bool stdin_tty;
+	bool stdin_tty, stderr_tty;
 };
 
 struct af_plan {
@@ -33,6 +33,7 @@ struct af_plan {
 	struct af_words argv; /* of the command */
 	char *cwd;            /* inside, absolute; owned */
 	bool pty;             /* stdin is a terminal: the command gets one of its own */
+	bool tells;           /* somebody watches: the merge says how far it is, and what it did */
 };
 
 /* Returns 0 or -errno, reported. Files of --env-file are read here, and nothing else. */

@@ -13,6 +13,7 @@
 #include "plan.h"
 #include "refusals.h"
 
+#include <bsd/string.h>
 #include <fcntl.h>
 #include <string.h>
 
@@ -300,6 +301,63 @@ static void filesystem_line(void **state)
 	end(&f);
 }
 
+static void filesystem_with_a_delta(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	f.opts.direct = false;
+	f.opts.delta_size = "5M";
+	for (int temporary = 0; temporary < 2; temporary++) {
+		assert_int_equal(make(&f, no_words), 0);
+		f.plan.delta = "/a,b";
+		f.plan.delta_temporary = temporary;
+		plan_fs_argv(&f.plan, &f.argv, "fs", "/source", "/point", 7, -1);
+		assert_true(FIND(&f, "-o", "delta=/a\\,b") > 0);
+		assert_true(FIND(&f, "-o", "quota=5M") > 0);
+		/* The caller's own outlives the machine. */
+		assert_int_equal(FIND(&f, "-o", "volatile") > 0, temporary);
+		end(&f);
+	}
+}
+
+/* merge_line's: exactly these words. */
+static void is_merge(struct fixture *f, enum plan_sync what, const char *expected)
+{
+	struct af_words argv = {0};
+	char got[512] = "";
+
+	plan_sync_argv(&f->plan, &argv, "sync", "/delta", what);
+	assert_int_equal(words_error(&argv), 0);
+	for (size_t i = 0; i < argv.count; i++) {
+		strlcat(got, i ? " " : "", sizeof(got));
+		strlcat(got, argv.items[i], sizeof(got));
+	}
+	assert_string_equal(got, expected);
+	words_fini(&argv);
+}
+
+static void merge_line(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	f.opts.direct = false;
+	assert_int_equal(make(&f, no_words), 0);
+	is_merge(&f, PLAN_SYNC_MERGE, "sync -q --preset=agent-safe -- /delta /srv/data/project");
+	is_merge(&f, PLAN_SYNC_MERGE_LIST,
+		"sync -q -v -0 --preset=agent-safe -- /delta /srv/data/project");
+	is_merge(&f, PLAN_SYNC_LIST, "sync -n -0 --preset=agent-safe -- /delta /srv/data/project");
+	f.plan.tells = true;
+	f.opts.conflict = "both";
+	f.opts.state = "st";
+	is_merge(&f, PLAN_SYNC_MERGE,
+		"sync --conflict both --state st --preset=agent-safe -- /delta /srv/data/project");
+	end(&f);
+}
+
 static void commands(void **state)
 {
 	char ls[] = "ls", option[] = "-l";
@@ -396,6 +454,8 @@ int main(void)
 		cmocka_unit_test(binds),
 		cmocka_unit_test_setup_teardown(bad_places, hush, unhush),
 		cmocka_unit_test(filesystem_line),
+		cmocka_unit_test(filesystem_with_a_delta),
+		cmocka_unit_test(merge_line),
 		cmocka_unit_test(commands),
 		cmocka_unit_test(counting),
 	};

@@ -92,6 +92,17 @@ is "$(cat "$SRC/f")" $'one\nx' 'merges what ended well'
 is "$(status_of run --sync success -- sh -c 'echo y >>f; false')" 1 'and what did not'
 is "$(cat "$SRC/f")" $'one\nx' 'it does not'
 
+if command -v script >/dev/null; then
+	export AFRUN SRC
+	on_terminal() { script -qec '"$AFRUN" '"$1"' -C "$SRC" -p development -- sh -c "date >f"' /dev/null </dev/null; }
+	like "$(on_terminal '')" '1 change merged' 'on a terminal the merge is told'
+	unlike "$(on_terminal -q)" 'merged' 'unless -q'
+else
+	skip 'on a terminal the merge is told' 'script(1) is not installed'
+fi
+is "$(loud -- sh -c 'date >f' 2>&1)" '' 'elsewhere it is not'
+like "$(loud -v -- sh -c 'date >f' 2>&1)" '1 change merged' 'but with -v'
+
 # ---- -D, --state, --delta-size, a full disk ---------------------------------------------------
 
 fresh
