@@ -106,7 +106,9 @@ static int open_any(int source_fd, const char *source, const char *dir, bool mak
 	af_autofree char *home = NULL;
 
 	if (!dir && faccessat(source_fd, ".", W_OK, AT_EACCESS) == 0) {
-		if (asprintf(where, "%s/" STATE_DIR_NAME, source) < 0) {
+		/* Only the root ends in a slash itself. */
+		if (asprintf(where, "%s/" STATE_DIR_NAME, strcmp(source, "/") == 0 ? "" : source) <
+			0) {
 			*where = NULL;
 			return -ENOMEM;
 		}
@@ -152,18 +154,28 @@ static bool is_unused(int dirfd)
 	return errno == 0;
 }
 
-void state_dir_remove(int source_fd, int state_fd)
+/* Where dirfd/name is what we have open as fd; rmdir(2) itself refuses what is not empty. */
+static void remove_named(int fd, int dirfd, const char *name)
 {
 	struct stat mine, named;
 
-	/* The name must still be of what we have open; rmdir(2) itself refuses what is not empty. */
-	if (!is_unused(state_fd) || fstat(state_fd, &mine) != 0 ||
-		fstatat(source_fd, STATE_DIR_NAME, &named, AT_SYMLINK_NOFOLLOW) != 0 ||
+	if (fstat(fd, &mine) != 0 || fstatat(dirfd, name, &named, AT_SYMLINK_NOFOLLOW) != 0 ||
 		mine.st_ino != named.st_ino || mine.st_dev != named.st_dev)
 		return;
-	if (unlinkat(state_fd, ".gitignore", 0) != 0 && errno != ENOENT)
+	if (unlinkat(fd, ".gitignore", 0) != 0 && errno != ENOENT)
 		return;
 	/* Somebody has begun to use it meanwhile. */
-	if (unlinkat(source_fd, STATE_DIR_NAME, AT_REMOVEDIR) != 0)
-		write_ignore(state_fd);
+	if (unlinkat(dirfd, name, AT_REMOVEDIR) != 0)
+		write_ignore(fd);
+}
+
+void state_dir_remove(int source_fd, int state_fd)
+{
+	af_autofree char *home = home_path(source_fd);
+
+	if (!is_unused(state_fd))
+		return;
+	remove_named(state_fd, source_fd, STATE_DIR_NAME);
+	if (home)
+		remove_named(state_fd, AT_FDCWD, home);
 }

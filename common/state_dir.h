@@ -18,7 +18,7 @@
 int state_dir_open(int source_fd, const char *source, const char *dir, bool make, char **where);
 /* Opens the directory `name` in it, made if it is missing and make says so. As above. */
 int state_dir_sub(int dirfd, const char *name, bool make);
-/* Removes it if nothing but the .gitignore is in it. */
+/* Removes it if nothing but the .gitignore is in it, unless it is one that the caller named. */
 void state_dir_remove(int source_fd, int state_fd);
 
 #endif

@@ -167,11 +167,12 @@ if is_root; then
 else
 	chmod 555 "$SRC"
 	is "$(run -- cat f)" one 'a source that we may not write to'
+	is "$(ls -A "$HOME/.local/state/agentfense" 2>&1)" '' 'leaves nothing anywhere'
 	check 'and what is ours below it' run -- sh -c 'echo x >d/x'
 	is "$(cat "$SRC/d/x")" x 'merged'
 	check 'with nothing of ours in it' test ! -e "$SRC/.agentfense"
 	check 'but in our home' test -d "$HOME/.local/state/agentfense"
-	XDG_STATE_HOME=$T/xdg run -- true
+	XDG_STATE_HOME=$T/xdg run --sync never -- sh -c 'echo x >d/x'
 	check 'or where XDG_STATE_HOME is' test -d "$T/xdg/agentfense"
 	chmod 755 "$SRC"
 fi
