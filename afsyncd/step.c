@@ -42,6 +42,26 @@ static bool target_is(const struct target *target, const struct plan_seen *seen,
 	return merge_is_same(seen, target->exists ? &target->st : NULL, compare_ctime);
 }
 
+/*
+ * Whether what is there is what the step saw, but for what an earlier step has done to the same file
+ * under another name of it: a rename changes its ctime, and attributes are all names' own.
+ */
+static bool is_own_doing(
+	const struct merge *merge, const struct merge_step *step, const struct stat *st)
+{
+	if (!step->seen.mode || S_ISDIR(step->seen.mode))
+		return false;
+	for (const struct merge_step *other = merge->steps; other < step; other++) {
+		if (other->seen.ino != step->seen.ino || other->seen.dev != step->seen.dev ||
+			!other->seen.mode || merge->entries[other->entry].stays)
+			continue;
+		if (merge_is_same(&step->seen, st, false) ||
+			(other->kind == STEP_ATTRS && merge_is_same(&other->put, st, false)))
+			return true;
+	}
+	return false;
+}
+
 /* ---- moving directories ------------------------------------------------------------------------- */
 
 /* 1: empty, 0: not, or -errno. */
@@ -176,19 +196,26 @@ static int read_now(struct merge *merge, const struct merge_step *step, int *fd,
 	return attrs_read(now, *fd, st, false);
 }
 
+static bool has_seen_attrs(const struct merge *merge, const struct merge_step *step,
+	const struct attrs *now, const struct stat *st)
+{
+	if (!step->seen.mode || merge_is_same(&step->seen, st, true))
+		return true;
+	return (merge->recovering || is_own_doing(merge, step, st)) &&
+		attrs_between(now, &step->before, &step->after);
+}
+
 static int do_attrs(struct merge *merge, const struct merge_step *step)
 {
 	af_autoclose int fd = -1;
 	struct attrs now = {0};
 	struct stat st;
 	int err = read_now(merge, step, &fd, &now, &st);
-	bool as_seen;
 
 	if (err)
 		return err;
-	as_seen = !step->seen.mode || merge_is_same(&step->seen, &st, true) ||
-		(merge->recovering && attrs_between(&now, &step->before, &step->after));
-	err = as_seen ? attrs_write(&step->after, fd, &now) : -ESTALE;
+	err = has_seen_attrs(merge, step, &now, &st) ? attrs_write(&step->after, fd, &now)
+						     : -ESTALE;
 	attrs_fini(&now);
 	return err;
 }
@@ -283,18 +310,23 @@ int step_settle(struct merge *merge, size_t index)
 int step_do(struct merge *merge, size_t index)
 {
 	struct merge_step *step = &merge->steps[index];
+	struct plan_seen here = step->seen;
 	struct target target;
 	int err;
 
 	if (step->kind == STEP_ATTRS)
 		return do_attrs(merge, step);
 	err = find_target(merge, step->path, &target);
-	if (!err && !target_is(&target, &step->seen, true))
-		err = -ESTALE;
+	if (!err && !target_is(&target, &here, true)) {
+		if (target.exists && is_own_doing(merge, step, &target.st))
+			here = merge_seen(&target.st);
+		else
+			err = -ESTALE;
+	}
 	if (!err && step->take)
 		err = take_object(merge, index);
 	if (!err)
-		err = swap(merge, index, &target, &step->seen, &step->put);
+		err = swap(merge, index, &target, &here, &step->put);
 	if (touches_dirs(step))
 		parents_forget(&merge->source, step->path);
 	return err;
