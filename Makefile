@@ -58,6 +58,8 @@ UNIT_SYNC_SHOW = test_sync_diff test_sync_hold test_sync_opts test_sync_show
 SYS = sys sys_attrs sys_data sys_names
 FIXTURES = attack delta_layers delta_names fs_handles fs_race fsdiff linux_data linux_names \
 	linux_sharing ovl_random peer treecmp
+# Several files in one.
+CRASH_WALK = crash_walk crash_setup crash_trace crash_tree
 FUZZERS = fuzz_policy fuzz_delta
 FUZZ_SECONDS = 60
 BENCHES = bench_policy
@@ -130,7 +132,7 @@ objects: $(call objs,common,$(COMMON)) $(call objs,agentfensefs,main $(FS)) \
 	$(call objs,afrun,main $(RUN)) $(call objs,afsyncd,main $(SYNC))
 
 UNITS = $(UNIT_COMMON) $(UNIT_FS) $(UNIT_RUN) $(UNIT_SYNC)
-TEST_PROGRAMS = $(addprefix $(B)/tests/,sys reap $(FIXTURES))
+TEST_PROGRAMS = $(addprefix $(B)/tests/,sys reap crash_walk $(FIXTURES))
 test-programs: $(TEST_PROGRAMS) $(UNITS:%=$(B)/tests/unit/%)
 
 # What every object depends on: another compiler, flag or library makes all of them again.
@@ -190,6 +192,10 @@ $(B)/tests/sys: $(call objs,tests,$(SYS))
 $(B)/tests/reap: $(B)/obj/tests/reap.o
 	$(link)
 $(FIXTURES:%=$(B)/tests/%): $(B)/tests/%: $(B)/obj/tests/fixtures/%.o
+	$(link)
+
+$(B)/tests/crash_walk: LIBS = $(LIBS_COMMON)
+$(B)/tests/crash_walk: $(call objs,tests/fixtures,$(CRASH_WALK)) $(B)/libcommon.a
 	$(link)
 
 $(UNITS:%=$(B)/tests/unit/%): $(B)/tests/unit/%: $(B)/obj/tests/unit/%.o
@@ -272,7 +278,7 @@ print-common:
 print-lists:
 	@printf '%s\n' $(COMMON:%=common/%.c) $(FS:%=agentfensefs/%.c) $(RUN:%=afrun/%.c) \
 		$(SYNC:%=afsyncd/%.c) $(PROGRAMS:%=%/main.c) $(UNITS:%=tests/unit/%.c) $(SYS:%=tests/%.c) tests/reap.c \
-		$(FIXTURES:%=tests/fixtures/%.c) $(FUZZERS:%=tests/fuzz/%.c) $(BENCHES:%=tests/bench/%.c)
+		$(FIXTURES:%=tests/fixtures/%.c) $(CRASH_WALK:%=tests/fixtures/%.c) $(FUZZERS:%=tests/fuzz/%.c) $(BENCHES:%=tests/bench/%.c)
 lint-shell:
 	@printf '%s\n' $(SCRIPTS) | xargs -P$(shell nproc) -n4 shellcheck -x
 lint-man:

@@ -117,8 +117,7 @@ int state_list(const struct sync_state *state, char ***ids, size_t *count)
 	if (!dir)
 		return -errno;
 	af_steal_fd(&fd); /* the DIR's now */
-	errno = 0;
-	while ((entry = readdir(dir))) {
+	while ((errno = 0, entry = readdir(dir))) {
 		int err;
 
 		if (!state_is_id(entry->d_name) || !has_journal(state->undo_fd, entry->d_name))
@@ -128,7 +127,6 @@ int state_list(const struct sync_state *state, char ***ids, size_t *count)
 			state_list_free(*ids, *count);
 			return err;
 		}
-		errno = 0;
 	}
 	if (errno) {
 		state_list_free(*ids, *count);
