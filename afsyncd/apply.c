@@ -147,6 +147,30 @@ static int add_steps(struct merge *merge, const struct plan *plan)
 	return err;
 }
 
+/*
+ * Where a path gets another type, the plan removes what is there and then puts the new one. Both in one
+ * step, so that something is there at every moment.
+ */
+static void join_replacements(struct plan *plan)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < plan->step_count; i++) {
+		struct plan_step *step = &plan->steps[i], *next = step + 1;
+
+		if (step->kind == STEP_REMOVE && i + 1 < plan->step_count &&
+			next->kind != STEP_REMOVE && next->kind != STEP_ATTRS &&
+			next->entry == step->entry && strcmp(next->path, step->path) == 0) {
+			next->seen = step->seen;
+			free(step->path);
+			free(step->from);
+		} else {
+			plan->steps[kept++] = *step;
+		}
+	}
+	plan->step_count = kept;
+}
+
 /* ---- directories -------------------------------------------------------------------------------- */
 
 static int compare_paths(const void *a, const void *b)
@@ -351,6 +375,7 @@ int apply_plan(struct sync_state *state, int source_fd, struct af_delta *delta, 
 		count(plan, result);
 		return 0;
 	}
+	join_replacements(plan);
 	merge_init(&merge, state, source_fd, delta->upper_fd);
 	err = prepare(&merge, delta, plan, options);
 	if (err)
