@@ -132,7 +132,7 @@ static int take_back(struct merge *merge)
 		}
 	}
 	if (!err)
-		step_restore_times(merge);
+		err = step_restore_times(merge);
 	if (!err)
 		err = finish_sync(merge);
 	return err ? err : state_drop(merge->state);

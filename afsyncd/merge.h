@@ -163,8 +163,8 @@ int step_do(struct merge *merge, size_t index);
  * there. -ESTALE: the source moved on. 0 or another -errno.
  */
 int step_revert(struct merge *merge, size_t index);
-/* The directories' times as they were. Best effort. */
-void step_restore_times(struct merge *merge);
+/* The directories' times as they were, as far as the caller may; 0 or -errno: of the first failure. */
+int step_restore_times(struct merge *merge);
 
 /* ---- finish.c ----------------------------------------------------------------------------------- */
 

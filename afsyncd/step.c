@@ -64,8 +64,8 @@ static bool is_own_doing(
 
 /* ---- moving directories ------------------------------------------------------------------------- */
 
-/* 1: empty, 0: not, or -errno. */
-static int is_empty(int dirfd, const char *name)
+/* 0: empty; -ESTALE: not; or another -errno. */
+static int check_empty(int dirfd, const char *name)
 {
 	af_autoclose int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	af_autoclosedir DIR *dir = fd < 0 ? NULL : fdopendir(fd);
@@ -80,7 +80,7 @@ static int is_empty(int dirfd, const char *name)
 	} while (entry && (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0));
 	if (errno)
 		return -errno;
-	return entry == NULL;
+	return entry ? -ESTALE : 0;
 }
 
 /* Gives an own directory this mode, through a descriptor. */
@@ -148,23 +148,22 @@ static int swap(struct merge *merge, size_t index, const struct target *target,
 	const char *old = out ? target->name : name.text, *new = out ? name.text : target->name;
 	struct stat st;
 	bool exists;
-	int err = S_ISDIR(here->mode) ? is_empty(target->dirfd, target->name) : 1;
+	int err = S_ISDIR(here->mode) ? check_empty(target->dirfd, target->name) : 0;
 
-	if (err > 0)
+	if (!err)
 		err = move(from, old, to, new, flags);
-	else if (err == 0)
-		err = -ESTALE;
 	if (err == -EEXIST || err == -ENOENT || err == -ENOTDIR)
 		err = -ESTALE;
 	if (err || !here->mode)
 		return err;
 	err = look(merge->stage_fd, name.text, &st, &exists);
-	if (!err && exists && merge_is_same(here, &st, false) &&
-		(!S_ISDIR(here->mode) || is_empty(merge->stage_fd, name.text) == 1))
+	if (!err && (!exists || !merge_is_same(here, &st, false)))
+		err = -ESTALE;
+	if (!err && S_ISDIR(here->mode))
+		err = check_empty(merge->stage_fd, name.text);
+	if (!err)
 		return settle_mode(merge->stage_fd, name.text, here);
-	if (renameat2(to, new, from, old, flags) != 0)
-		return -errno;
-	return -ESTALE;
+	return renameat2(to, new, from, old, flags) == 0 ? err : -errno;
 }
 
 static bool touches_dirs(const struct merge_step *step)
@@ -317,7 +316,8 @@ int step_do(struct merge *merge, size_t index)
 	if (step->kind == STEP_ATTRS)
 		return do_attrs(merge, step);
 	err = find_target(merge, step->path, &target);
-	if (!err && !target_is(&target, &here, true)) {
+	/* What was taken back before we were killed has been renamed. */
+	if (!err && !target_is(&target, &here, !merge->recovering)) {
 		if (target.exists && is_own_doing(merge, step, &target.st))
 			here = merge_seen(&target.st);
 		else
@@ -362,17 +362,33 @@ int step_revert(struct merge *merge, size_t index)
 	return err || merge->undoing ? err : take_give_back(merge, index);
 }
 
-void step_restore_times(struct merge *merge)
+static int restore_times(struct merge *merge, const struct merge_dir *dir)
 {
-	for (size_t i = merge->dir_count; i-- > 0;) {
-		const struct merge_dir *dir = &merge->dirs[i];
-		struct stat st;
-		int fd;
+	struct stat st;
+	int fd, err = parents_get_dir(&merge->source, dir->path, &fd);
 
-		if (parents_get_dir(&merge->source, dir->path, &fd) == 0 &&
-			fstatat(fd, "", &st, AT_EMPTY_PATH) == 0 && st.st_ino == dir->ino &&
-			st.st_dev == dir->dev &&
-			attrs_write_times(fd, dir->atime_ns, dir->mtime_ns))
-			log_warn("%s: its times could not be restored", dir->path);
+	if (err)
+		return err == -ENOENT || err == -ENOTDIR || err == -ELOOP ? 0 : err;
+	if (fstatat(fd, "", &st, AT_EMPTY_PATH) != 0)
+		return -errno;
+	if (st.st_ino != dir->ino || st.st_dev != dir->dev)
+		return 0;
+	return attrs_write_times(fd, dir->atime_ns, dir->mtime_ns);
+}
+
+int step_restore_times(struct merge *merge)
+{
+	int first = 0;
+
+	for (size_t i = merge->dir_count; i-- > 0;) {
+		int err = restore_times(merge, &merge->dirs[i]);
+
+		if (!err)
+			continue;
+		log_warn("%s: its times could not be restored: %s", merge->dirs[i].path,
+			strerror(-err));
+		if (!first && !finish_is_soft(err))
+			first = err;
 	}
+	return first;
 }

@@ -8,6 +8,7 @@
 #include "merge.h"
 
 #include "cleanup.h"
+#include "log.h"
 
 #include <endian.h>
 #include <fcntl.h>
@@ -223,8 +224,9 @@ int take_give_back(struct merge *merge, size_t index)
 		fd = openat(merge->stage_fd, object.text, OPEN_FILE);
 		if (fd < 0)
 			return -errno;
+		/* Without it the file is shown with another number: no reason to keep it. */
 		if (step->shown_ino && fsetxattr(fd, DELTA_XATTR_INO, &ino, sizeof(ino), 0) != 0)
-			return -errno;
+			log_info("%s: its number: %s", step->from, strerror(errno));
 	}
 	err = parents_get(&merge->upper, step->from, &dirfd, &name);
 	if (err)

@@ -51,28 +51,47 @@ static int begin(struct merge *merge, const char *id)
 	return err;
 }
 
-/* From begun to ended, also after a kill. */
-static int take_back(struct merge *merge)
+/* All steps: 0; 1: but for some, which are told; or -errno. */
+static int revert_steps(struct merge *merge)
 {
-	int err = 0;
+	int left = 0;
 
-	for (size_t i = merge->step_count; i-- > 0 && !err;) {
+	for (size_t i = merge->step_count; i-- > 0;) {
+		int err;
+
 		if (merge->entries[merge->steps[i].entry].stays)
 			continue;
 		err = step_revert(merge, i);
-		if (finish_is_soft(err) || err == -ENOENT || err == -EEXIST) {
-			log_warn("%s: could not be taken back: %s", merge->steps[i].path,
-				err == -ESTALE ? "changed meanwhile" : strerror(-err));
-			err = 0;
-		}
+		if (!err)
+			continue;
+		if (!finish_is_soft(err) && err != -ENOENT && err != -EEXIST)
+			return err;
+		log_warn("%s: could not be taken back: %s", merge->steps[i].path,
+			err == -ESTALE ? "changed meanwhile" : strerror(-err));
+		left = 1;
 	}
-	if (!err) {
-		step_restore_times(merge);
-		err = finish_sync(merge);
-	}
+	return left;
+}
+
+/*
+ * From begun to ended, also after a kill: 0 or -errno; 1: something could not be taken back. Then what
+ * it was stays where it is.
+ */
+static int take_back(struct merge *merge)
+{
+	int left = revert_steps(merge);
+	int err = left < 0 ? left : step_restore_times(merge);
+
 	if (!err)
+		err = finish_sync(merge);
+	if (!err && !left)
 		err = state_forget(merge->state, merge->id);
-	return err ? err : state_drop(merge->state);
+	if (!err)
+		err = state_drop(merge->state);
+	if (!err && left)
+		log_warn("%s: not all was taken back: what the rest had been stays in undo/%s",
+			merge->id, merge->id);
+	return err ? err : left;
 }
 
 int undo_resume(struct sync_state *state, int source_fd, const char *id)
@@ -85,10 +104,10 @@ int undo_resume(struct sync_state *state, int source_fd, const char *id)
 		err = state_drop(state);
 	else if (!err)
 		err = take_back(&merge);
-	if (err)
+	if (err < 0)
 		log_error("%s: the undo that was interrupted: %s", id, strerror(-err));
 	merge_fini(&merge);
-	return err;
+	return err < 0 ? err : 0;
 }
 
 static int undo_id(struct sync_state *state, int source_fd, const char *id)
@@ -105,7 +124,9 @@ static int undo_id(struct sync_state *state, int source_fd, const char *id)
 			err = begin(&merge, id);
 		if (!err)
 			err = take_back(&merge);
-		if (err && err != -ESTALE)
+		if (err > 0)
+			err = -ESTALE;
+		else if (err && err != -ESTALE)
 			log_error("%s: %s", id, strerror(-err));
 	}
 	merge_fini(&merge);

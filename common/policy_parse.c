@@ -298,7 +298,7 @@ static int read_text(struct parse *p, int fd)
 	struct stat st;
 
 	if (fstat(fd, &st) < 0)
-		return -errno;
+		return unreadable(p, p->name, -errno, strerror(errno));
 	p->dev = st.st_dev;
 	p->ino = st.st_ino;
 	if (is_loop(p))
