@@ -122,12 +122,41 @@ static int open_meta(struct opening *o)
 	return rc ? rc : open_part(o, DELTA_META, &o->delta->meta_fd);
 }
 
+/* What a discard that was cut off may have left: meta is the last. */
+static int open_rest(const struct opening *o)
+{
+	int rc = open_part(o, DELTA_UPPER, &o->delta->upper_fd);
+
+	if (!rc || rc == -ENOENT)
+		rc = open_part(o, DELTA_WORK, &o->delta->work_fd);
+	return rc == -ENOENT ? 0 : rc;
+}
+
+/* ... and of that its log, before which all else but the lock went. */
+static bool is_rest(const struct af_delta *delta)
+{
+	af_autoclose int fd = openat(delta->meta_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	af_autoclosedir DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *entry;
+
+	if (!dir || delta->upper_fd >= 0 || delta->work_fd >= 0)
+		return false;
+	af_steal_fd(&fd);
+	while ((errno = 0, entry = readdir(dir)))
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
+			strcmp(entry->d_name, DELTA_LOCK) != 0)
+			return false;
+	return errno == 0;
+}
+
 /* Under the lock. */
 static int open_parts(struct opening *o)
 {
 	struct af_delta *delta = o->delta;
 	int rc = 0;
 
+	if (o->use == DELTA_DISCARD)
+		return open_rest(o);
 	o->without_log = o->use == DELTA_WRITE && !has_log(delta);
 	if (o->without_log)
 		rc = make_part(o, DELTA_UPPER);
@@ -186,6 +215,8 @@ static int open_log(const struct opening *o)
 		return make_log(o);
 	rc = journal_open(&o->delta->log, o->delta->meta_fd, DELTA_LOG, DELTA_LOG_KIND,
 		DELTA_LOG_VERSION, o->use == DELTA_LOOK ? O_RDONLY : O_RDWR);
+	if (rc == -ENOENT && o->use == DELTA_DISCARD && is_rest(o->delta))
+		return 0;
 	if (rc == -ENOENT)
 		return delta_fail(o->fault, rc, "not a delta: it has no meta/log");
 	if (rc == -EBADMSG)
@@ -265,7 +296,7 @@ static int read_log(const struct opening *o)
 		delta->is_volatile = sum.is_volatile;
 		return check_boot(o, &sum);
 	}
-	rc = o->use == DELTA_LOOK ? 1 : delta_is_empty(delta->upper_fd);
+	rc = o->use == DELTA_LOOK || delta->upper_fd < 0 ? 1 : delta_is_empty(delta->upper_fd);
 	if (rc == 0)
 		return delta_fail(o->fault, -EBADMSG,
 			"upper holds changes of which the log knows nothing: afsyncd --discard it");

@@ -130,8 +130,8 @@ int delta_boot_id(char boot_id[DELTA_BOOT_ID_SIZE]);
 enum delta_use {
 	DELTA_WRITE,   /* agentfensefs: made if missing or empty; tried for what an upper needs */
 	DELTA_MERGE,   /* afsyncd: must be there, and in use by nobody */
-	DELTA_DISCARD, /* afsyncd --discard: as DELTA_MERGE, but stale, damaged or of another
-	                  version will do (then log.fd may be -1): only for delta_reset() */
+	DELTA_DISCARD, /* afsyncd --discard: as DELTA_MERGE, but stale, damaged, of another version
+	                  or half gone will do: log.fd, upper_fd and work_fd may be -1 */
 	DELTA_LOOK,    /* afsyncd -n, --diff: as it is; in use or not; nothing is written or held */
 };
 
