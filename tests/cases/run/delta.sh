@@ -197,6 +197,18 @@ x"'
 	is "$(cat "$SRC/f")" $'one\nx' 'and merged into another filesystem'
 	check 'where big never was' test ! -e "$SRC/big"
 	umount "$T/small"
+	mount -t tmpfs -o size=2m small "$T/small"
+	echo one >"$T/small/f"
+	is "$(status_of run -C "$T/small" -D "$T/big" -- sh -c 'echo x >>f; head -c 3M /dev/zero >big' 2>"$T/err")" 0 \
+		'a full disk beneath the source'
+	like "$(cat "$T/err")" 'No space left' 'is what the merge says'
+	like "$(cat "$T/err")" "nothing was merged; what was written: kept in $T/big; .afsyncd -n $T/big. shows it" \
+		'and what was written is named, with -q too'
+	is "$(cd "$T/small" && head -n 5 ./*)" one 'the source is whole'
+	mount -o remount,size=8m "$T/small"
+	check 'with more room' "$AFSYNCD" -q "$T/big"
+	is "$(cat "$T/small/f") $(stat -c %s "$T/small/big")" $'one\nx 3145728' 'all of it is merged'
+	umount "$T/small"
 else
 	skip 'a full disk beneath the delta' 'it cannot be mounted'
 fi
@@ -242,6 +254,17 @@ conflict fail
 is "$(cat "$SRC/f")" "$theirs" "--conflict fail: the source's stays"
 check 'nothing is merged' test ! -e "$SRC/mine"
 is "$(report_lists)" "[] ['f', 'here', 'mine'] ['f'] [] $(kept)" 'the report'
+
+fresh
+run --sync never --report "$T/report" -- sh -c 'echo x >>f; rm d/g'
+is "$(report_lists)" "[] ['d/g', 'f'] [] [] $(kept)" 'the report of what is not to be merged'
+fresh
+run -D "$T/own" --report "$T/report" -- sh -c 'echo x >>f; mv d/g d/h'
+is "$(report_lists)" "['d/h', 'f'] [] [] [] $T/own" "of the caller's own delta, with a renamed file"
+run --report "$T/report" -- true
+is "$(report_lists)" '[] [] [] [] None' 'of a run that writes nothing'
+run --direct --report "$T/report" -- sh -c 'echo x >>f'
+is "$(report_lists)" '[] [] [] [] None' 'of --direct'
 
 # ---- what is not merged, and not seen ---------------------------------------------------------
 
