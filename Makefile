@@ -56,7 +56,7 @@ UNIT_SYNC_PLAN = test_sync_plan
 UNIT_SYNC_APPLY =
 UNIT_SYNC_SHOW = test_sync_diff test_sync_hold test_sync_opts test_sync_show
 SYS = sys sys_attrs sys_data sys_names
-FIXTURES = attack delta_layers delta_names fs_handles fs_race fsdiff linux_data linux_names \
+FIXTURES = attack delta_layers delta_names fs_handles fs_race fsdiff journals linux_data linux_names \
 	linux_sharing ovl_random peer treecmp
 # Several files in one.
 CRASH_WALK = crash_walk crash_setup crash_trace crash_tree
@@ -193,6 +193,8 @@ $(B)/tests/reap: $(B)/obj/tests/reap.o
 	$(link)
 $(FIXTURES:%=$(B)/tests/%): $(B)/tests/%: $(B)/obj/tests/fixtures/%.o
 	$(link)
+$(B)/tests/journals: $(B)/libcommon.a
+$(B)/tests/journals: LIBS = $(LIBS_COMMON)
 
 $(B)/tests/crash_walk: LIBS = $(LIBS_COMMON)
 $(B)/tests/crash_walk: $(call objs,tests/fixtures,$(CRASH_WALK)) $(B)/libcommon.a

@@ -13,6 +13,19 @@
 #include <string.h>
 #include <sys/stat.h>
 
+int state_get_birth(const struct sync_state *state, struct state_birth *birth)
+{
+	struct statx st;
+
+	*birth = (struct state_birth){0};
+	if (statx(state->dir_fd, "", AT_EMPTY_PATH, STATX_INO | STATX_BTIME, &st) != 0)
+		return -errno;
+	birth->ino = st.stx_ino;
+	if (st.stx_mask & STATX_BTIME)
+		birth->born_ns = (int64_t)st.stx_btime.tv_sec * 1000000000 + st.stx_btime.tv_nsec;
+	return 0;
+}
+
 static int remove_if_there(int dirfd, const char *name)
 {
 	int err = remove_tree(dirfd, name);
@@ -82,14 +95,12 @@ static int compare_names(const void *a, const void *b)
 /* Whether undo/ID is whole, and not a rest of one that was being removed. */
 static bool has_journal(int undo_fd, const char *id)
 {
-	af_autofree char *path = NULL;
+	af_autoclose int fd = path_openat2(undo_fd, id, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0,
+		RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV);
 	struct stat st;
 
-	if (asprintf(&path, "%s/" STATE_JOURNAL, id) < 0) {
-		path = NULL;
-		return false;
-	}
-	return fstatat(undo_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode);
+	return fd >= 0 && fstatat(fd, STATE_JOURNAL, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		S_ISREG(st.st_mode);
 }
 
 static int add_name(char ***names, size_t *count, const char *name)

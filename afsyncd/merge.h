@@ -66,6 +66,7 @@ struct merge {
 	struct sync_state *state; /* borrowed */
 	enum merge_phase phase;
 	char id[MERGE_ID_SIZE];
+	bool is_foreign;  /* its journal is of another state directory: not to be believed */
 	char *delta_path; /* owned */
 	uint64_t upper_ino, upper_dev;
 	int64_t time_ns;    /* when it began, CLOCK_REALTIME */
@@ -115,8 +116,12 @@ int record_stays(struct merge *merge, uint32_t entry);
 int record_phase(struct merge *merge, enum merge_phase phase);
 /* The only record of an undo's own journal. */
 int record_undo(struct af_journal *journal, const char *id);
-/* Reads all of the journal that merge->journal is into the merge. -EBADMSG: not ours. */
+/*
+ * Reads all of the journal that merge->journal is into the merge. -EBADMSG: damaged; -EXDEV: of
+ * another state directory. The second says so to a user.
+ */
 int record_load(struct merge *merge);
+const char *record_why_not(int err);
 
 /* ---- stage.c ------------------------------------------------------------------------------------ */
 

@@ -108,7 +108,13 @@ int record_undo(struct af_journal *journal, const char *id)
 int record_begin(struct merge *merge)
 {
 	struct packer packer = {0};
+	struct state_birth birth;
+	int err = state_get_birth(merge->state, &birth);
 
+	if (err)
+		return err;
+	put_u64(&packer, birth.ino);
+	put_u64(&packer, (uint64_t)birth.born_ns);
 	put_text(&packer, merge->id);
 	put_text(&packer, merge->delta_path);
 	put_u64(&packer, merge->upper_dev);

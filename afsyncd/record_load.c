@@ -1,12 +1,15 @@
 /*
  * A merge's journal read back into a merge. It lies where only the caller and root can write, yet
- * everything is checked, for a disk may lie. See record.h.
+ * everything is checked: a disk may lie, and a source that was unpacked or cloned may have brought
+ * it along. See record.h.
  */
 #include "record.h"
 
 #include "cleanup.h"
+#include "path.h"
 
 #include <endian.h>
+#include <limits.h>
 #include <string.h>
 
 struct unpacker {
@@ -81,6 +84,33 @@ static char *get_copy(struct unpacker *unpacker, bool may_be_null)
 	return copy;
 }
 
+/* Whether each part of it is a name; "" is the root. */
+static bool is_beneath(const char *path)
+{
+	while (*path) {
+		size_t len = strcspn(path, "/");
+		char name[NAME_MAX + 1];
+
+		if (len >= sizeof(name))
+			return false;
+		memcpy(name, path, len);
+		name[len] = '\0';
+		if (!path_is_component(name))
+			return false;
+		path += len + (path[len] == '/');
+	}
+	return true;
+}
+
+static char *get_path(struct unpacker *unpacker, bool may_be_null)
+{
+	char *path = get_copy(unpacker, may_be_null);
+
+	if (path && !is_beneath(path))
+		unpacker->failed = true;
+	return path;
+}
+
 static struct plan_seen get_seen(struct unpacker *unpacker)
 {
 	struct plan_seen seen = {0};
@@ -116,8 +146,14 @@ static void get_attrs(struct unpacker *unpacker, struct attrs *attrs)
 
 static void read_begin(struct merge *merge, struct unpacker *unpacker)
 {
-	const char *id = get_text(unpacker);
+	struct state_birth birth;
+	const char *id;
 
+	if (state_get_birth(merge->state, &birth) != 0)
+		unpacker->failed = true;
+	merge->is_foreign = get_u64(unpacker) != birth.ino;
+	merge->is_foreign |= (int64_t)get_u64(unpacker) != birth.born_ns;
+	id = get_text(unpacker);
 	if (!state_is_id(id) || merge->delta_path)
 		unpacker->failed = true;
 	snprintf(merge->id, sizeof(merge->id), "%s", id);
@@ -152,8 +188,8 @@ static void read_entry(struct merge *merge, struct unpacker *unpacker)
 	}
 	entry->letter = get_u32(unpacker);
 	entry->stays = get_u32(unpacker);
-	entry->path = get_copy(unpacker, false);
-	entry->old_path = get_copy(unpacker, true);
+	entry->path = get_path(unpacker, false);
+	entry->old_path = get_path(unpacker, true);
 	entry->upper = get_seen(unpacker);
 }
 
@@ -165,7 +201,7 @@ static void read_dir(struct merge *merge, struct unpacker *unpacker)
 		unpacker->failed = true;
 		return;
 	}
-	dir->path = get_copy(unpacker, false);
+	dir->path = get_path(unpacker, false);
 	dir->dev = get_u64(unpacker);
 	dir->ino = get_u64(unpacker);
 	dir->atime_ns = (int64_t)get_u64(unpacker);
@@ -202,8 +238,8 @@ static void read_step(struct merge *merge, struct unpacker *unpacker)
 	step->kind = (enum plan_step_kind)kind;
 	step->entry = get_u32(unpacker);
 	step->take = get_u32(unpacker);
-	step->path = get_copy(unpacker, false);
-	step->from = get_copy(unpacker, true);
+	step->path = get_path(unpacker, false);
+	step->from = get_path(unpacker, true);
 	step->seen = get_seen(unpacker);
 	step->put = get_seen(unpacker);
 	step->upper = get_seen(unpacker);
@@ -261,8 +297,13 @@ static int read_record(struct merge *merge, const struct journal_record *record)
 
 	if (record->type < RECORD_BEGIN || record->type > RECORD_UNDO)
 		return -EBADMSG;
+	/* Whose it is comes first. */
+	if (!merge->delta_path && record->type != RECORD_BEGIN && record->type != RECORD_UNDO)
+		return -EBADMSG;
 	readers[record->type](merge, &unpacker);
-	return unpacker.failed || unpacker.size ? -EBADMSG : 0;
+	if (unpacker.failed || unpacker.size)
+		return -EBADMSG;
+	return merge->is_foreign ? -EXDEV : 0;
 }
 
 int record_load(struct merge *merge)
@@ -275,4 +316,14 @@ int record_load(struct merge *merge)
 		err = got < 0 ? got : read_record(merge, &record);
 	journal_read_end(&reader);
 	return err;
+}
+
+const char *record_why_not(int err)
+{
+	if (err == -EBADMSG)
+		return "damaged";
+	if (err == -EXDEV)
+		return "it came with a copy of the state directory, and is not believed; if it is of "
+		       "no use, remove it";
+	return strerror(-err);
 }

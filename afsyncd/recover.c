@@ -77,7 +77,7 @@ int recover_merge(struct sync_state *state, int source_fd)
 	if (!err)
 		err = record_load(&merge);
 	if (err)
-		log_error("the journal of an interrupted merge: %s", strerror(-err));
+		log_error("the journal of an interrupted merge: %s", record_why_not(err));
 	else if (merge.is_undo)
 		err = undo_resume(state, source_fd, merge.id);
 	else if (merge.phase == MERGE_STAGING)

@@ -56,11 +56,15 @@ static int take_lock(struct sync_state *state, const char *source, enum state_us
 {
 	af_autoclose int fd = openat(state->dir_fd, "lock",
 		O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+	struct stat st;
 	char pid[32];
 	int len;
 
-	if (fd < 0)
+	if (fd < 0 || fstat(fd, &st) != 0)
 		return -errno;
+	/* What has another name is not ours to write to. */
+	if (!S_ISREG(st.st_mode) || st.st_nlink > 1)
+		return -EMLINK;
 	if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
 		if (errno != EWOULDBLOCK)
 			return -errno;
@@ -159,6 +163,8 @@ static const char *why_not(int err)
 		return "it belongs to somebody else: name another directory with --state";
 	if (err == -ENOTDIR || err == -ELOOP)
 		return "it is no directory of ours: name another one with --state";
+	if (err == -EMLINK)
+		return "its lock is no plain file of ours: remove it";
 	return strerror(-err);
 }
 

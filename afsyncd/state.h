@@ -17,11 +17,12 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum {
 	MERGE_ID_SIZE = 64,          /* bytes, with the NUL */
 	MERGE_LOG_KIND = 0x474d4641, /* "AFMG" */
-	MERGE_LOG_VERSION = 1,
+	MERGE_LOG_VERSION = 2,
 };
 
 #define STATE_JOURNAL "journal"
@@ -39,6 +40,17 @@ struct object_name {
 	char text[24];
 };
 struct object_name object_name(size_t step);
+
+/*
+ * What makes a state directory this one, and no copy: a journal that came here with an archive or a
+ * repository is none of ours, and whoever made it cannot know when the directory would be made.
+ */
+struct state_birth {
+	uint64_t ino;
+	int64_t born_ns; /* 0: the filesystem does not tell */
+};
+/* 0 or -errno. */
+int state_get_birth(const struct sync_state *state, struct state_birth *birth);
 
 /* Makes an empty STATE/stage and opens it (readable, owned by the caller), or opens it. -errno. */
 int state_make_stage(const struct sync_state *state);

@@ -132,6 +132,18 @@ static int settle_mode(int dirfd, const char *name, const struct plan_seen *seen
 
 /* ---- one exchange ------------------------------------------------------------------------------- */
 
+/* Whether stage/N is what it was when it came there; object (mode 0): nothing. 0, -ESTALE or -errno. */
+static int check_object(struct merge *merge, const char *name, const struct plan_seen *object)
+{
+	struct stat st;
+	bool exists;
+	int err = look(merge->stage_fd, name, &st, &exists);
+
+	if (err)
+		return err;
+	return merge_is_same(object, exists ? &st : NULL, false) ? 0 : -ESTALE;
+}
+
 /*
  * Moves stage/N and what is at the target into each other's place; `here` (mode 0: nothing) is what
  * must be at the target, `object` what must be in stage. -ESTALE, and nothing changed, where it is
@@ -148,8 +160,10 @@ static int swap(struct merge *merge, size_t index, const struct target *target,
 	const char *old = out ? target->name : name.text, *new = out ? name.text : target->name;
 	struct stat st;
 	bool exists;
-	int err = S_ISDIR(here->mode) ? check_empty(target->dirfd, target->name) : 0;
+	int err = check_object(merge, name.text, object);
 
+	if (!err && S_ISDIR(here->mode))
+		err = check_empty(target->dirfd, target->name);
 	if (!err)
 		err = move(from, old, to, new, flags);
 	if (err == -EEXIST || err == -ENOENT || err == -ENOTDIR)

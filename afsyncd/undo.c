@@ -30,7 +30,10 @@ static int load(struct merge *merge, struct sync_state *state, int source_fd, co
 		return merge->stage_fd;
 	err = journal_open(&merge->journal, merge->stage_fd, STATE_JOURNAL, MERGE_LOG_KIND,
 		MERGE_LOG_VERSION, O_RDONLY);
-	return err ? err : record_load(merge);
+	if (!err)
+		err = record_load(merge);
+	/* Only what ended is filed. */
+	return !err && merge->phase != MERGE_ENDED ? -EBADMSG : err;
 }
 
 /* ---- taking back -------------------------------------------------------------------------------- */
@@ -105,7 +108,7 @@ int undo_resume(struct sync_state *state, int source_fd, const char *id)
 	else if (!err)
 		err = take_back(&merge);
 	if (err < 0)
-		log_error("%s: the undo that was interrupted: %s", id, strerror(-err));
+		log_error("%s: the undo that was interrupted: %s", id, record_why_not(err));
 	merge_fini(&merge);
 	return err < 0 ? err : 0;
 }
@@ -117,7 +120,7 @@ static int undo_id(struct sync_state *state, int source_fd, const char *id)
 
 	if (err) {
 		log_error("%s: %s", id,
-			err == -ENOENT ? "no such merge; see --history" : strerror(-err));
+			err == -ENOENT ? "no such merge; see --history" : record_why_not(err));
 	} else {
 		err = undo_check(&merge);
 		if (!err)
@@ -186,7 +189,7 @@ static int print_one(const struct sync_state *state, const char *id, bool json, 
 	if (!err)
 		history_print(stdout, &merge, json, nul);
 	else
-		log_warn("undo/%s: %s", id, strerror(-err));
+		log_warn("undo/%s: %s", id, record_why_not(err));
 	merge_fini(&merge);
 	return err == -ENOMEM ? err : 0;
 }

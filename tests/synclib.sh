@@ -34,7 +34,8 @@ sandbox()
 {
 	mount_fs -o "preset=$PRESET,delta=$1" "$S" "$T/mnt" || return
 	run_in "$T/mnt" "$2"
-	umount_fs "$T/mnt"
+	# Unmounted, but for a moment not yet let go of.
+	umount_fs "$T/mnt" && wait_for 10 flock -n "$1/meta/lock" true
 }
 
 # shellcheck disable=SC2034 # ERR and STATUS are for the case
