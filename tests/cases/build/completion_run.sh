@@ -47,6 +47,8 @@ is "$missing" '' 'what --help names is completed, and is in the manual'
 [ "$(wc -w <<<"$long")" -gt 25 ]
 ok $? '... and it names all there is'
 unknown=''
+# Those that take a value take --help for it, which may be a file's name.
+cd "$T/dir" || exit
 for option in $(offers afrun --) $(offers afrun -); do
 	grep -qE -- "(^|[ ,])$option( |,|$)" <<<"$help" || unknown+=" $option (help)"
 	"$AFRUN" "$option" --help >/dev/null 2>"$T/err" </dev/null

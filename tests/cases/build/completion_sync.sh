@@ -38,16 +38,17 @@ missing=''
 for option in $long $short; do
 	[ "$(offers afsyncd "$option" | tr ' ' '\n' | grep -cx -- "$option")" = 1 ] ||
 		missing+=" $option (completion)"
-	grep -qE "^\.It( Fl [a-zA-Z0] ,| Fl -help ,| Fl h ,)* Fl ${option#-}( |$)" <<<"$page" ||
-		grep -qE "^\.It Fl [a-zA-Z0] , ${option#-}( |$)" <<<"$page" ||
+	grep -qE "^\.It Fl (.* )?(Fl |, |)${option#-}( |$)" <<<"$page" ||
 		missing+=" $option (manual)"
 done
 is "$missing" '' 'what --help names is completed, and is in the manual'
 [ "$(wc -w <<<"$long")" -gt 18 ]
 ok $? '... and it names all there is'
 unknown=''
+# Those that take a value take --help for it, which may be a file's name.
+cd "$T/dir" || exit
 for option in $(offers afsyncd --) $(offers afsyncd -); do
-	grep -qE -- "(^|[ ,])$option( |$)" <<<"$help" || unknown+=" $option (help)"
+	grep -qE -- "(^|[ ,])$option( |,|$)" <<<"$help" || unknown+=" $option (help)"
 	"$AFSYNCD" "$option" --help >/dev/null 2>"$T/err" </dev/null
 	! grep -q 'no such option' "$T/err" || unknown+=" $option"
 done
