@@ -96,12 +96,17 @@ as_installed()
 		'"$(declare -f as_user af_user_home is_root)"'
 		as_user cat "$T/mnt/src/main.c"
 		umount "$T/mnt"
-		ls -A "$T/mnt"' 2>&1
+		ls -A "$T/mnt"
+		sed -i "s|allow_other|&,delta=$T/var/agents/b|" "$T/fstab"
+		mount -T "$T/fstab" "$T/mnt"
+		echo x >"$T/mnt/output/b"
+		umount "$T/mnt"
+		[ -e "$T/play/project/output/b" ] || ls "$T/var/agents/b/upper/output/b"' 2>&1
 }
 if is_root; then
 	as_user true
-	is "$(as_installed)" $'output\nsrc\nEACCES\nstatus 1\nint main(void) { return 0; }' \
-		'fstab: mount shows what the policy grants, to others as well, and umount ends it'
+	is "$(as_installed)" $'output\nsrc\nEACCES\nstatus 1\nint main(void) { return 0; }\n'"$T/var/agents/b/upper/output/b" \
+		'fstab: mount shows what the policy grants, to others as well, umount ends it; and with a delta'
 else
 	skip 'fstab' 'only root mounts from it'
 fi
