@@ -286,11 +286,15 @@ static int place_of_new(struct merge *merge, const struct merge_step *step, enum
 		return err;
 	if (!step->take || (!err && st.st_ino == step->put.ino && st.st_dev == step->put.dev))
 		return 0;
-	/* Gone from there too: somebody removed it since, or it never came. */
-	if (merge->upper.root_fd < 0 ||
-		(parents_stat(&merge->upper, step->from, &st) == 0 && st.st_ino == step->put.ino))
+	if (merge->upper.root_fd < 0) {
 		*place = STEP_TO_DO;
-	return 0;
+		return 0;
+	}
+	err = parents_stat(&merge->upper, step->from, &st);
+	/* Gone from there too: somebody removed it since, or it never came. */
+	if (!err && st.st_ino == step->put.ino)
+		*place = STEP_TO_DO;
+	return err == -ENOENT ? 0 : err;
 }
 
 int step_place(struct merge *merge, size_t index, enum step_place *place)

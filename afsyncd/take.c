@@ -115,13 +115,14 @@ static int move_file(struct merge *merge, struct merge_step *step, const char *o
 		return err == -ENOENT ? -ESTALE : err;
 	if (renameat2(dirfd, name, merge->stage_fd, object, RENAME_NOREPLACE) != 0)
 		return errno == ENOENT ? -ESTALE : -errno;
-	if (fstatat(merge->stage_fd, object, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-		merge_is_same(&step->upper, &st, false))
+	if (fstatat(merge->stage_fd, object, &st, AT_SYMLINK_NOFOLLOW) != 0)
+		err = -errno;
+	else if (merge_is_same(&step->upper, &st, false))
 		return 0;
-	/* Another was put there between two calls. */
-	if (renameat2(merge->stage_fd, object, dirfd, name, RENAME_NOREPLACE) != 0)
-		return -errno;
-	return -ESTALE;
+	else /* Another was put there between two calls. */
+		err = -ESTALE;
+	return renameat2(merge->stage_fd, object, dirfd, name, RENAME_NOREPLACE) == 0 ? err
+										      : -errno;
 }
 
 /* 0, 1: it cannot be moved; or -errno. */
