@@ -258,7 +258,7 @@ int clean_delta(struct merge *merge, struct af_delta *delta)
 		err = clean_upper(merge, &paths, &staying);
 	free(paths.items);
 	if (!err)
-		err = clean_log(delta, &staying);
+		err = clean_log(merge, delta, &staying);
 	free(staying.paths);
 	return err;
 }

@@ -5,6 +5,7 @@
 #define AF_CLEAN_H
 
 #include "delta.h"
+#include "merge.h"
 
 #include <stddef.h>
 
@@ -15,6 +16,6 @@ struct staying {
 };
 
 /* Leaves in the log what concerns them. 0 or -errno. */
-int clean_log(struct af_delta *delta, const struct staying *staying);
+int clean_log(struct merge *merge, struct af_delta *delta, const struct staying *staying);
 
 #endif

@@ -1,18 +1,23 @@
 /*
  * The delta's log after a merge: the records of what stays, and no others, since the source is not what
  * they say any more. See merge.h.
+ *
+ * What was done to a file's attributes and taken back has changed its ctime, by which it is known that
+ * xattrs which differ were changed by the sandbox (gather.c): so its ORIGIN gets the new one.
  */
-#include "merge.h"
+#include "clean.h"
 
 #include "cleanup.h"
-#include "clean.h"
 
 #include <string.h>
 
 struct keep {
 	const struct af_journal *old;
-	const struct staying *staying;
+	const struct staying *staying; /* NULL: all of it stays */
 	bool is_volatile;
+	struct merge *merge;
+	const struct merge_step **touched; /* STEP_ATTRS, by path */
+	size_t touched_count;
 };
 
 static bool is_within(const char *path, const char *dir)
@@ -38,6 +43,8 @@ static bool is_kept(const struct keep *keep, const struct journal_record *record
 	struct delta_remove removed;
 	struct delta_rename renamed;
 
+	if (!keep->staying)
+		return true;
 	switch ((enum delta_record_type)record->type) {
 	case DELTA_SOURCE:
 	case DELTA_POLICY:
@@ -61,6 +68,66 @@ static bool is_kept(const struct keep *keep, const struct journal_record *record
 	return false;
 }
 
+/* ---- origins ------------------------------------------------------------------------------------ */
+
+static int compare_steps(const void *a, const void *b)
+{
+	const struct merge_step *const *x = a, *const *y = b;
+
+	return strcmp((*x)->path, (*y)->path);
+}
+
+static int compare_path(const void *path, const void *item)
+{
+	return strcmp(path, (*(const struct merge_step *const *)item)->path);
+}
+
+static int list_touched(struct keep *keep)
+{
+	const struct merge *merge = keep->merge;
+
+	keep->touched = reallocarray(NULL, merge->step_count + 1, sizeof(*keep->touched));
+	if (!keep->touched)
+		return -ENOMEM;
+	for (size_t i = 0; i < merge->step_count; i++) {
+		const struct merge_step *step = &merge->steps[i];
+
+		if (step->kind == STEP_ATTRS && S_ISREG(step->seen.mode))
+			keep->touched[keep->touched_count++] = step;
+	}
+	qsort(keep->touched, keep->touched_count, sizeof(*keep->touched), compare_steps);
+	return 0;
+}
+
+/* Whether the ctime was changed by us alone; then the origin has the new one. */
+static bool renew_origin(const struct keep *keep, struct delta_origin *origin)
+{
+	const struct merge_step *const *found = bsearch(origin->path, keep->touched,
+		keep->touched_count, sizeof(*keep->touched), compare_path);
+	struct stat st;
+
+	if (!found || origin->ctime_ns != (*found)->seen.ctime_ns ||
+		parents_stat(&keep->merge->source, origin->path, &st) != 0 ||
+		!merge_is_same(&(*found)->seen, &st, false))
+		return false;
+	origin->ctime_ns = attrs_ns(st.st_ctim);
+	return true;
+}
+
+static int keep_record(
+	const struct keep *keep, const struct journal_record *record, struct af_journal *log)
+{
+	struct iovec part = {.iov_base = (void *)(uintptr_t)record->data, .iov_len = record->size};
+	struct delta_origin origin;
+
+	if (!is_kept(keep, record))
+		return 0;
+	if (record->type == DELTA_ORIGIN && keep->touched_count > 0 &&
+		delta_read_origin(record, &origin) == 0 && renew_origin(keep, &origin))
+		return delta_log_origin(log, &origin);
+	return journal_append(log, record->type, &part, 1);
+}
+
 static int fill(void *arg, struct af_journal *log)
 {
 	const struct keep *keep = arg;
@@ -68,21 +135,33 @@ static int fill(void *arg, struct af_journal *log)
 	struct journal_record record;
 	int got = journal_read(&reader, keep->old);
 
-	while (!got && (got = journal_next(&reader, &record)) > 0) {
-		struct iovec part = {
-			.iov_base = (void *)(uintptr_t)record.data, .iov_len = record.size};
-
-		got = is_kept(keep, &record) ? journal_append(log, record.type, &part, 1) : 0;
-	}
+	while (!got && (got = journal_next(&reader, &record)) > 0)
+		got = keep_record(keep, &record, log);
 	journal_read_end(&reader);
 	return got;
 }
 
-int clean_log(struct af_delta *delta, const struct staying *staying)
+/* staying NULL: see struct keep. */
+static int replace(struct merge *merge, struct af_delta *delta, const struct staying *staying)
 {
 	/* A copy of what is read: delta->log is another when it has been replaced. */
 	struct af_journal old = delta->log;
-	struct keep keep = {.old = &old, .staying = staying, .is_volatile = delta->is_volatile};
+	struct keep keep = {
+		.old = &old, .staying = staying, .is_volatile = delta->is_volatile, .merge = merge};
+	int err = list_touched(&keep);
 
-	return delta_log_replace(delta, fill, &keep);
+	if (!err && (staying || keep.touched_count > 0))
+		err = delta_log_replace(delta, fill, &keep);
+	free(keep.touched);
+	return err;
+}
+
+int clean_log(struct merge *merge, struct af_delta *delta, const struct staying *staying)
+{
+	return replace(merge, delta, staying);
+}
+
+int clean_taken_back(struct merge *merge, struct af_delta *delta)
+{
+	return replace(merge, delta, NULL);
 }

@@ -44,18 +44,72 @@ static void tell_plan(const struct merge *merge, uint32_t index, const char *why
 	entry = &merge->plan->entries[index];
 	entry->letter = PLAN_CONFLICT;
 	entry->stays = true;
+	entry->unlisted = false;
 	free(entry->why);
 	/* Without memory for the reason it is a conflict all the same. */
 	entry->why = strdup(why);
 }
 
-/* Takes back what has been done of an entry. What cannot be is left and told. */
-static int revert_entry(struct merge *merge, uint32_t entry)
+static bool is_at_or_in(const char *path, const char *dir)
+{
+	size_t len = strlen(dir);
+
+	return strncmp(path, dir, len) == 0 && (path[len] == '\0' || path[len] == '/');
+}
+
+/* Whether it belongs to a rename: is one side of it, or in a directory that is. */
+static bool is_of_rename(const struct merge_entry *entry, const struct merge_entry *rename)
+{
+	return rename->letter == PLAN_RENAMED && rename->old_path &&
+		(is_at_or_in(entry->path, rename->path) ||
+			is_at_or_in(entry->path, rename->old_path));
+}
+
+/* Marks all that belongs to a rename that is marked. Whether something came. */
+static bool mark_renamed(const struct merge *merge, bool *marked, const struct merge_entry *rename)
+{
+	bool more = false;
+
+	for (size_t i = 0; i < merge->entry_count; i++) {
+		if (marked[i] || merge->entries[i].stays ||
+			!is_of_rename(&merge->entries[i], rename))
+			continue;
+		marked[i] = true;
+		more |= merge->entries[i].letter == PLAN_RENAMED;
+	}
+	return more;
+}
+
+/*
+ * What cannot stay without this one, or go: where what moved does not arrive, it does not leave either, and
+ * the other way round. The caller's to free; NULL: no memory.
+ */
+static bool *mark_group(const struct merge *merge, uint32_t entry)
+{
+	bool *marked = calloc(merge->entry_count, sizeof(*marked)), more = true;
+
+	if (!marked)
+		return NULL;
+	marked[entry] = true;
+	for (size_t i = 0; i < merge->entry_count; i++)
+		if (is_of_rename(&merge->entries[entry], &merge->entries[i]))
+			marked[i] = true;
+	while (more) {
+		more = false;
+		for (size_t i = 0; i < merge->entry_count; i++)
+			if (marked[i] && merge->entries[i].letter == PLAN_RENAMED)
+				more |= mark_renamed(merge, marked, &merge->entries[i]);
+	}
+	return marked;
+}
+
+/* Takes back what has been done of these. What cannot be is left and told. */
+static int revert_entries(struct merge *merge, const bool *marked)
 {
 	for (size_t i = merge->step_count; i-- > 0;) {
 		int err;
 
-		if (merge->steps[i].entry != entry)
+		if (!marked[merge->steps[i].entry])
 			continue;
 		err = step_revert(merge, i);
 		if (err && !finish_is_soft(err) && err != -EEXIST && err != -ENOENT)
@@ -67,21 +121,41 @@ static int revert_entry(struct merge *merge, uint32_t entry)
 	return 0;
 }
 
+static int record_staying(struct merge *merge, const bool *marked)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < merge->entry_count && !err; i++) {
+		if (!marked[i])
+			continue;
+		merge->entries[i].stays = true;
+		if (merge->plan)
+			merge->plan->entries[i].stays = true;
+		if (merge->entries[i].letter == PLAN_RENAMED)
+			tell_plan(merge, (uint32_t)i, "not all of it could be moved");
+		err = record_stays(merge, (uint32_t)i);
+	}
+	return err;
+}
+
 int finish_drop_entry(struct merge *merge, uint32_t entry, int err)
 {
 	const char *why = err == -ESTALE ? "changed meanwhile" : strerror(-err);
+	af_autofree bool *marked = NULL;
+	int reverted = 0;
 
 	if (merge->entries[entry].stays)
 		return 0;
-	if (merge->phase == MERGE_COMMITTED) {
-		int reverted = revert_entry(merge, entry);
-
-		if (reverted)
-			return reverted;
-	}
-	merge->entries[entry].stays = true;
-	tell_plan(merge, entry, why);
-	return record_stays(merge, entry);
+	marked = mark_group(merge, entry);
+	if (!marked)
+		return -ENOMEM;
+	if (merge->phase == MERGE_COMMITTED)
+		reverted = revert_entries(merge, marked);
+	if (!reverted)
+		reverted = record_staying(merge, marked);
+	if (!reverted)
+		tell_plan(merge, entry, why);
+	return reverted;
 }
 
 /* ---- steps -------------------------------------------------------------------------------------- */
@@ -117,7 +191,7 @@ static int run_steps(struct merge *merge)
 }
 
 /* Everything as it was. What the source has made of it meanwhile stays, and is told. */
-static int take_back(struct merge *merge)
+static int take_back(struct merge *merge, struct af_delta *delta)
 {
 	int err = 0;
 
@@ -135,11 +209,13 @@ static int take_back(struct merge *merge)
 		err = step_restore_times(merge);
 	if (!err)
 		err = finish_sync(merge);
+	if (!err && delta)
+		err = clean_taken_back(merge, delta);
 	return err ? err : state_drop(merge->state);
 }
 
-/* why: what failed, or 0 where that was in another process. */
-static int abort_merge(struct merge *merge, int why)
+/* why: what failed, or 0 where that was in another process. delta as for finish_merge(). */
+static int abort_merge(struct merge *merge, struct af_delta *delta, int why)
 {
 	int err;
 
@@ -148,7 +224,7 @@ static int abort_merge(struct merge *merge, int why)
 		merge->phase = MERGE_ABORTED;
 	if (why)
 		log_error("%s: not merged: %s", merge->delta_path, strerror(-why));
-	err = take_back(merge);
+	err = take_back(merge, delta);
 	if (err)
 		log_error("%s: could not be taken back: %s; the next merge tries again",
 			merge->delta_path, strerror(-err));
@@ -192,7 +268,7 @@ int finish_merge(struct merge *merge, struct af_delta *delta)
 	int err = 0;
 
 	if (merge->phase == MERGE_ABORTED)
-		return abort_merge(merge, 0);
+		return abort_merge(merge, delta, 0);
 	if (merge->phase == MERGE_COMMITTED) {
 		err = run_steps(merge);
 		if (!err)
@@ -200,7 +276,7 @@ int finish_merge(struct merge *merge, struct af_delta *delta)
 		if (!err)
 			err = record_phase(merge, MERGE_APPLIED);
 		if (err)
-			return abort_merge(merge, err);
+			return abort_merge(merge, delta, err);
 	}
 	err = finish_applied(merge, delta);
 	if (err)

@@ -214,15 +214,17 @@ static int look_up_old(struct gather *gather, struct fact *fact)
 
 static int look_at_it(struct gather *gather, struct fact *fact)
 {
+	/* Where it was is to be known also of what cannot be read: for what is there stays then. */
+	int err = look_up_old(gather, fact);
 	af_autoclose int source = source_open(&gather->source, fact->path, &fact->source);
-	int err;
 
+	if (err)
+		return err;
 	if (source < 0 && source != -ENOENT && source != -EXDEV)
 		return source;
 	if (source == -EXDEV && !fact->refused)
 		fact->refused = "another filesystem in the source";
-	err = look_up_old(gather, fact);
-	return err ? err : compare(gather, fact, source);
+	return compare(gather, fact, source);
 }
 
 int gather_fact(struct gather *gather, struct fact *fact)

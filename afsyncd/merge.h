@@ -186,6 +186,11 @@ int finish_sync(const struct merge *merge);
 
 /* Takes what was merged out of the delta and its log. 0 or -errno. */
 int clean_delta(struct merge *merge, struct af_delta *delta);
+/*
+ * After all was taken back (the delta has everything): its log is told what that has changed of the
+ * source, so that the next merge knows the sandbox's changes from ours. 0 or -errno.
+ */
+int clean_taken_back(struct merge *merge, struct af_delta *delta);
 
 /* ---- recover.c, undo.c -------------------------------------------------------------------------- */
 
