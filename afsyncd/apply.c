@@ -343,6 +343,16 @@ static int run(struct merge *merge, struct af_delta *delta, const struct plan *p
 	return finish_merge(merge, delta);
 }
 
+/* The source has everything already. */
+static int clean(struct merge *merge, struct af_delta *delta)
+{
+	int err = clean_delta(merge, delta);
+
+	if (err)
+		log_error("%s: could not be emptied: %s", merge->delta_path, strerror(-err));
+	return err;
+}
+
 static bool has_work(const struct plan *plan)
 {
 	for (size_t i = 0; i < plan->entry_count; i++) {
@@ -383,7 +393,7 @@ int apply_plan(struct sync_state *state, int source_fd, struct af_delta *delta, 
 	else if (plan->step_count > 0)
 		err = run(&merge, delta, plan);
 	else
-		err = clean_delta(&merge, delta);
+		err = clean(&merge, delta);
 	count(plan, result);
 	if (!err && merge.phase == MERGE_ENDED) {
 		snprintf(result->id, sizeof(result->id), "%s", merge.id);

@@ -58,6 +58,15 @@ static int roll_forward(struct merge *merge)
 	return err;
 }
 
+static int drop(const struct sync_state *state)
+{
+	int err = state_drop(state);
+
+	if (err)
+		log_error("what an interrupted merge has staged: %s", strerror(-err));
+	return err;
+}
+
 int recover_merge(struct sync_state *state, int source_fd)
 {
 	struct merge merge;
@@ -69,10 +78,7 @@ int recover_merge(struct sync_state *state, int source_fd)
 	if (err == -ENOENT || err == -EBADMSG) {
 		/* None, or one whose beginning never reached the disk: nothing was committed. */
 		merge_fini(&merge);
-		err = state_drop(state);
-		if (err)
-			log_error("what an interrupted merge has staged: %s", strerror(-err));
-		return err;
+		return drop(state);
 	}
 	if (!err)
 		err = record_load(&merge);
@@ -81,7 +87,7 @@ int recover_merge(struct sync_state *state, int source_fd)
 	else if (merge.is_undo)
 		err = undo_resume(state, source_fd, merge.id);
 	else if (merge.phase == MERGE_STAGING)
-		err = state_drop(state);
+		err = drop(state);
 	else
 		err = roll_forward(&merge);
 	merge_fini(&merge);
