@@ -59,7 +59,7 @@ SYS = sys sys_attrs sys_data sys_names
 FIXTURES = attack delta_layers delta_names fs_handles fs_race fsdiff journals linux_data linux_names \
 	linux_sharing ovl_random peer treecmp
 # Several files in one.
-CRASH_WALK = crash_walk crash_setup crash_trace crash_tree
+CRASH_WALK = crash_walk crash_check crash_setup crash_trace crash_tree
 FUZZERS = fuzz_policy fuzz_delta
 FUZZ_SECONDS = 60
 BENCHES = bench_policy
