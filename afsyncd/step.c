@@ -350,16 +350,30 @@ int step_do(struct merge *merge, size_t index)
 	return err;
 }
 
+/* What the step displaced, as it is in stage now; a changed one is as it was seen, and so refused. */
+static struct plan_seen displaced(const struct merge *merge, size_t index)
+{
+	const struct merge_step *step = &merge->steps[index];
+	struct stat st;
+	bool exists;
+
+	if (look(merge->stage_fd, object_name(index).text, &st, &exists) == 0 && exists &&
+		is_own_doing(merge, step, &st))
+		return merge_seen(&st);
+	return step->seen;
+}
+
 static int revert_done(struct merge *merge, size_t index)
 {
 	const struct merge_step *step = &merge->steps[index];
+	const struct plan_seen object = displaced(merge, index);
 	struct target target;
 	int err = find_target(merge, step->path, &target);
 
 	if (!err && !target_is(&target, &step->put, false))
 		err = -ESTALE;
 	if (!err)
-		err = swap(merge, index, &target, &step->put, &step->seen);
+		err = swap(merge, index, &target, &step->put, &object);
 	if (!err && step->seen.mode)
 		err = settle_mode(target.dirfd, target.name, &step->seen);
 	if (touches_dirs(step))
