@@ -12,8 +12,11 @@
 #include <sys/file.h>
 #include <time.h>
 
-/* Who only looks has the lock for a moment; so long it is tried again. */
-enum { TRIES = 6, WAIT_NS = 10000000 };
+/*
+ * Who only looks has the lock for a moment, and so has a mount that was just ended, which umount(8) does
+ * not wait for; so long it is tried again.
+ */
+enum { TRIES = 100, WAIT_NS = 10000000 };
 
 static int open_lock(const struct af_delta *delta, enum delta_use use)
 {
