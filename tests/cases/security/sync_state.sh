@@ -6,15 +6,7 @@
 STATE=()
 JOURNALS=$BUILD/tests/journals
 
-mkdir "$T/outside"
-echo canary >"$T/outside/file"
-echo canary >"$T/canary"
-outside=$(tree_of "$T/outside" && stat -c '%n %i %Y %Z %a' "$T/outside" "$T/canary")
-intact()
-{
-	is "$(tree_of "$T/outside" && stat -c '%n %i %Y %Z %a' "$T/outside" "$T/canary")" "$outside" \
-		"$1: nothing outside was touched"
-}
+make_outside
 
 hex() { printf %s "$1" | od -An -v -tx1 | tr -d ' \n'; }
 
@@ -188,7 +180,7 @@ rm "$S/.agentfense/lock"
 ln "$T/canary" "$S/.agentfense/journal"
 afsync "$D"
 is "$(cat "$T/canary")" canary '... nor such a journal'
-outside=$(tree_of "$T/outside" && stat -c '%n %i %Y %Z %a' "$T/outside" "$T/canary")
+make_outside
 for name in lock journal undo stage; do
 	new_source 'mkdir .agentfense; echo 0 >a'
 	sandbox "$D" 'echo 1 >a'
