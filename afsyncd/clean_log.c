@@ -16,7 +16,9 @@ struct keep {
 	const struct staying *staying; /* NULL: all of it stays */
 	bool is_volatile;
 	struct merge *merge;
-	const struct merge_step **touched; /* STEP_ATTRS, by path */
+	struct touched {
+		const struct merge_step *step; /* STEP_ATTRS */
+	} * touched;                           /* owned; by path */
 	size_t touched_count;
 };
 
@@ -72,14 +74,14 @@ static bool is_kept(const struct keep *keep, const struct journal_record *record
 
 static int compare_steps(const void *a, const void *b)
 {
-	const struct merge_step *const *x = a, *const *y = b;
+	const struct touched *x = a, *y = b;
 
-	return strcmp((*x)->path, (*y)->path);
+	return strcmp(x->step->path, y->step->path);
 }
 
 static int compare_path(const void *path, const void *item)
 {
-	return strcmp(path, (*(const struct merge_step *const *)item)->path);
+	return strcmp(path, ((const struct touched *)item)->step->path);
 }
 
 static int list_touched(struct keep *keep)
@@ -93,7 +95,7 @@ static int list_touched(struct keep *keep)
 		const struct merge_step *step = &merge->steps[i];
 
 		if (step->kind == STEP_ATTRS && S_ISREG(step->seen.mode))
-			keep->touched[keep->touched_count++] = step;
+			keep->touched[keep->touched_count++].step = step;
 	}
 	qsort(keep->touched, keep->touched_count, sizeof(*keep->touched), compare_steps);
 	return 0;
@@ -102,13 +104,13 @@ static int list_touched(struct keep *keep)
 /* Whether the ctime was changed by us alone; then the origin has the new one. */
 static bool renew_origin(const struct keep *keep, struct delta_origin *origin)
 {
-	const struct merge_step *const *found = bsearch(origin->path, keep->touched,
-		keep->touched_count, sizeof(*keep->touched), compare_path);
+	const struct touched *found = bsearch(origin->path, keep->touched, keep->touched_count,
+		sizeof(*keep->touched), compare_path);
 	struct stat st;
 
-	if (!found || origin->ctime_ns != (*found)->seen.ctime_ns ||
+	if (!found || origin->ctime_ns != found->step->seen.ctime_ns ||
 		parents_stat(&keep->merge->source, origin->path, &st) != 0 ||
-		!merge_is_same(&(*found)->seen, &st, false))
+		!merge_is_same(&found->step->seen, &st, false))
 		return false;
 	origin->ctime_ns = attrs_ns(st.st_ctim);
 	return true;
