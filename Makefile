@@ -33,7 +33,7 @@ RUN = bwrap control env facts filter fsmount host identity inside opts plan refu
 SYNC = $(SYNC_PLAN) $(SYNC_APPLY) $(SYNC_SHOW) $(SYNC_DAEMON)
 SYNC_DAEMON = daemon notify table watch
 SYNC_PLAN = changes conflict gather origin plan plan_moves plan_steps scan source
-SYNC_APPLY = apply attrs clean clean_log finish history layout merge parents progress record \
+SYNC_APPLY = apply attrs clean clean_log dirs finish history layout merge parents progress record \
 	record_load recover stage state step take undo undo_check
 SYNC_SHOW = beneath diff diff_binary diff_file diff_side diff_text discard fsck fsck_upper hold merge3 \
 	names only opts show tell tool usage where

@@ -192,6 +192,7 @@ static int add_dir(struct merge *merge, char *path)
 		return -errno;
 	*dir = (struct merge_dir){
 		.path = strdup(path),
+		.mode = st.st_mode,
 		.dev = st.st_dev,
 		.ino = st.st_ino,
 		.atime_ns = attrs_ns(st.st_atim),

@@ -164,18 +164,74 @@ static bool is_container(struct merge *merge, const char *path, const struct sta
 		st.st_gid == upper->st_gid;
 }
 
+/* A directory that the sandbox has made read-only, writable for as long as it takes. */
+struct lent {
+	int dirfd; /* borrowed; -1: nothing was lent */
+	mode_t mode;
+};
+
+/* 0 or -errno: -EACCES where that was not why. */
+static int lend(struct lent *lent, int dirfd)
+{
+	struct stat st;
+	int got = dirs_lend_write(dirfd, ".");
+
+	*lent = (struct lent){.dirfd = -1};
+	if (got <= 0)
+		return got ? got : -EACCES;
+	if (fstatat(dirfd, "", &st, AT_EMPTY_PATH) != 0)
+		return -errno;
+	*lent = (struct lent){.dirfd = dirfd, .mode = st.st_mode & 07777 & ~(mode_t)S_IWUSR};
+	return 0;
+}
+
+static int give_back(const struct lent *lent, int err)
+{
+	int rc = dirs_set_mode(lent->dirfd, ".", lent->mode);
+
+	return err ? err : rc;
+}
+
+static int remove_name(int dirfd, const char *name, int flags)
+{
+	struct lent lent;
+	int err;
+
+	if (unlinkat(dirfd, name, flags) == 0)
+		return 0;
+	if (errno != EACCES)
+		return -errno;
+	err = lend(&lent, dirfd);
+	if (err)
+		return err;
+	err = unlinkat(dirfd, name, flags) == 0 ? 0 : -errno;
+	return give_back(&lent, err);
+}
+
+static int remove_opaque(int fd)
+{
+	char link[32];
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	return removexattr(link, DELTA_XATTR_OPAQUE) == 0 || errno == ENODATA ? 0 : -errno;
+}
+
 /* Takes away that it hides what the source has: merged, that would hide what it brought itself. */
 static int make_transparent(int dirfd, const char *name)
 {
 	af_autoclose int fd = openat(dirfd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	char link[32];
+	struct lent lent;
+	int err;
 
 	if (fd < 0)
 		return -errno;
 	if (!delta_is_opaque(fd))
 		return 0;
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	return removexattr(link, DELTA_XATTR_OPAQUE) == 0 || errno == ENODATA ? 0 : -errno;
+	err = remove_opaque(fd);
+	if (err != -EACCES)
+		return err;
+	err = lend(&lent, fd);
+	return err ? err : give_back(&lent, remove_opaque(fd));
 }
 
 static int clean_dir(struct merge *merge, const struct path *path, const char *text, int dirfd,
@@ -184,10 +240,9 @@ static int clean_dir(struct merge *merge, const struct path *path, const char *t
 	int err = 0;
 
 	if (path->is_merged || is_container(merge, text, st)) {
-		if (unlinkat(dirfd, name, AT_REMOVEDIR) == 0)
+		err = remove_name(dirfd, name, AT_REMOVEDIR);
+		if (!err)
 			parents_forget(&merge->upper, text);
-		else
-			err = -errno;
 	}
 	if (err == -ENOTEMPTY || err == -EEXIST)
 		err = make_transparent(dirfd, name);
@@ -217,7 +272,7 @@ static int clean_path(struct merge *merge, const struct path *path, const struct
 			? path->seen != NULL
 			: !path->seen || !merge_is_same(path->seen, &st, merge->recovering))
 		return 0;
-	return unlinkat(dirfd, name, 0) == 0 ? 0 : -errno;
+	return remove_name(dirfd, name, 0);
 }
 
 static bool same_text(const struct path *a, const struct path *b)

@@ -206,7 +206,7 @@ static int take_back(struct merge *merge, struct af_delta *delta)
 		}
 	}
 	if (!err)
-		err = step_restore_times(merge);
+		err = dirs_restore_times(merge);
 	if (!err)
 		err = finish_sync(merge);
 	if (!err && delta)
@@ -271,6 +271,8 @@ int finish_merge(struct merge *merge, struct af_delta *delta)
 		return abort_merge(merge, delta, 0);
 	if (merge->phase == MERGE_COMMITTED) {
 		err = run_steps(merge);
+		if (!err)
+			err = dirs_restore_modes(merge);
 		if (!err)
 			err = finish_sync(merge);
 		if (!err)

@@ -55,9 +55,10 @@ struct merge_step {
 	struct attrs before, after; /* of STEP_ATTRS */
 };
 
-/* A directory in which names change: its times, for whoever takes the merge back. */
+/* A directory in which names change: its times, for whoever takes the merge back, and its mode. */
 struct merge_dir {
 	char *path; /* owned */
+	uint32_t mode;
 	uint64_t dev, ino;
 	int64_t atime_ns, mtime_ns;
 };
@@ -168,8 +169,19 @@ int step_do(struct merge *merge, size_t index);
  * there. -ESTALE: the source moved on. 0 or another -errno.
  */
 int step_revert(struct merge *merge, size_t index);
-/* The directories' times as they were, as far as the caller may; 0 or -errno: of the first failure. */
-int step_restore_times(struct merge *merge);
+
+/* ---- dirs.c ------------------------------------------------------------------------------------- */
+
+/* Gives the directory this mode. 0 or -errno. */
+int dirs_set_mode(int dirfd, const char *name, mode_t mode);
+/* Makes one of the caller's that is read-only writable: 1 if so; 0: it is not; or -errno. */
+int dirs_lend_write(int dirfd, const char *name);
+/*
+ * The directories' modes as they were, where steps had to be allowed to write there; and after all is taken
+ * back their times too. As far as the caller may; 0 or -errno: of the first failure.
+ */
+int dirs_restore_modes(struct merge *merge);
+int dirs_restore_times(struct merge *merge);
 
 /* ---- finish.c ----------------------------------------------------------------------------------- */
 

@@ -140,6 +140,7 @@ int record_dir(struct merge *merge, const struct merge_dir *dir)
 	struct packer packer = {0};
 
 	put_text(&packer, dir->path);
+	put_u32(&packer, dir->mode);
 	put_u64(&packer, dir->dev);
 	put_u64(&packer, dir->ino);
 	put_u64(&packer, (uint64_t)dir->atime_ns);

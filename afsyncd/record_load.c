@@ -202,6 +202,7 @@ static void read_dir(struct merge *merge, struct unpacker *unpacker)
 		return;
 	}
 	dir->path = get_path(unpacker, false);
+	dir->mode = get_u32(unpacker);
 	dir->dev = get_u64(unpacker);
 	dir->ino = get_u64(unpacker);
 	dir->atime_ns = (int64_t)get_u64(unpacker);

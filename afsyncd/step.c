@@ -83,51 +83,45 @@ static int check_empty(int dirfd, const char *name)
 	return entry ? -ESTALE : 0;
 }
 
-/* Gives an own directory this mode, through a descriptor. */
-static int set_dir_mode(int dirfd, const char *name, mode_t mode)
+/* All that a rename writes to: the directories of both names, and one that gets another parent. */
+static int lend_all(int from, const char *old, int to, const char *new)
 {
-	af_autoclose int fd = openat(dirfd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	char link[32];
-	struct stat st;
+	const struct {
+		int dirfd;
+		const char *name;
+	} dirs[] = {{from, old}, {to, new}, {from, "."}, {to, "."}};
+	int lent = 0;
 
-	if (fd < 0 || fstatat(fd, "", &st, AT_EMPTY_PATH) != 0)
-		return -errno;
-	if ((st.st_mode & 07777) == mode)
-		return 0;
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	return chmod(link, mode) == 0 ? 0 : -errno;
-}
+	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
+		int got = dirs_lend_write(dirs[i].dirfd, dirs[i].name);
 
-/* Makes a directory of the caller's that cannot be moved, as it is read-only, writable: 1 if so. */
-static int lend_write(int dirfd, const char *name)
-{
-	struct stat st;
-
-	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISDIR(st.st_mode) ||
-		st.st_uid != geteuid() || (st.st_mode & S_IWUSR))
-		return 0;
-	return set_dir_mode(dirfd, name, (st.st_mode & 07777) | S_IWUSR) == 0;
+		if (got < 0)
+			return got;
+		lent += got;
+	}
+	return lent;
 }
 
 /*
- * renameat2(2), which wants to write to a directory that gets another parent. Whoever knows the
- * mode gives it back (settle_mode()).
+ * renameat2(2), also where directories of the caller's are read-only. Whoever knows their mode gives it
+ * back (settle_mode(), dirs_restore_modes()).
  */
 static int move(int from, const char *old, int to, const char *new, unsigned int flags)
 {
-	int err;
+	int err, lent;
 
 	if (renameat2(from, old, to, new, flags) == 0)
 		return 0;
 	err = -errno;
-	if (err != -EACCES || lend_write(from, old) + lend_write(to, new) == 0)
-		return err;
+	lent = err == -EACCES ? lend_all(from, old, to, new) : 0;
+	if (lent <= 0)
+		return lent ? lent : err;
 	return renameat2(from, old, to, new, flags) == 0 ? 0 : -errno;
 }
 
 static int settle_mode(int dirfd, const char *name, const struct plan_seen *seen)
 {
-	return S_ISDIR(seen->mode) ? set_dir_mode(dirfd, name, seen->mode & 07777) : 0;
+	return S_ISDIR(seen->mode) ? dirs_set_mode(dirfd, name, seen->mode & 07777) : 0;
 }
 
 /* ---- one exchange ------------------------------------------------------------------------------- */
@@ -392,35 +386,4 @@ int step_revert(struct merge *merge, size_t index)
 	if (!err && place == STEP_DONE)
 		err = revert_done(merge, index);
 	return err || merge->undoing ? err : take_give_back(merge, index);
-}
-
-static int restore_times(struct merge *merge, const struct merge_dir *dir)
-{
-	struct stat st;
-	int fd, err = parents_get_dir(&merge->source, dir->path, &fd);
-
-	if (err)
-		return err == -ENOENT || err == -ENOTDIR || err == -ELOOP ? 0 : err;
-	if (fstatat(fd, "", &st, AT_EMPTY_PATH) != 0)
-		return -errno;
-	if (st.st_ino != dir->ino || st.st_dev != dir->dev)
-		return 0;
-	return attrs_write_times(fd, dir->atime_ns, dir->mtime_ns);
-}
-
-int step_restore_times(struct merge *merge)
-{
-	int first = 0;
-
-	for (size_t i = merge->dir_count; i-- > 0;) {
-		int err = restore_times(merge, &merge->dirs[i]);
-
-		if (!err)
-			continue;
-		log_warn("%s: its times could not be restored: %s", merge->dirs[i].path,
-			strerror(-err));
-		if (!first && !finish_is_soft(err))
-			first = err;
-	}
-	return first;
 }

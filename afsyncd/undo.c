@@ -83,7 +83,7 @@ static int revert_steps(struct merge *merge)
 static int take_back(struct merge *merge)
 {
 	int left = revert_steps(merge);
-	int err = left < 0 ? left : step_restore_times(merge);
+	int err = left < 0 ? left : dirs_restore_times(merge);
 
 	if (!err)
 		err = finish_sync(merge);

@@ -95,6 +95,12 @@ pattern clean "$source" "$change"
 pattern stays "$source" "$change; echo {1} >.vscode/settings.json; echo >.envrc" \
 	'sed -i s/6/SIX/ text; echo theirs >>both'
 
+# Whoever is not root needs leave to write to these.
+is_root || pattern readonly '
+	mkdir gone keep ren sub; for d in gone keep ren sub; do echo $d >$d/f; done; chmod 555 gone keep ren sub' '
+	mkdir ro; echo x >ro/x; chmod 555 ro; chmod 755 gone; rm -r gone; chmod 755 keep; echo b >keep/b
+	echo more >>keep/f; chmod 555 keep; mv ren moved; chmod 700 sub; echo s >sub/s'
+
 walk 1 merge kill stays -e 1 -- --conflict merge
 walk 1 merge kill clean
 walk 1 undo kill clean
@@ -119,6 +125,12 @@ often=20 seldom=90
 walk 70,11 recover kill clean -i $often
 walk 70,11 recover kill stays -i $often -e 1 -- --conflict both
 walk 90,20 recover eio clean -i $seldom
+# THINNER is for what root walks too.
+THINNER=1
+is_root || walk 1 merge kill readonly
+is_root || walk 1 undo kill readonly
+is_root || walk 5 merge eio readonly
+is_root || walk 5 undo eio readonly
 results
 
 done_testing
