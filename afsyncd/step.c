@@ -345,27 +345,30 @@ int step_do(struct merge *merge, size_t index)
 }
 
 /* What the step displaced, as it is in stage now; a changed one is as it was seen, and so refused. */
-static struct plan_seen displaced(const struct merge *merge, size_t index)
+static int look_displaced(struct merge *merge, size_t index, struct plan_seen *object)
 {
 	const struct merge_step *step = &merge->steps[index];
 	struct stat st;
 	bool exists;
+	int err = look(merge->stage_fd, object_name(index).text, &st, &exists);
 
-	if (look(merge->stage_fd, object_name(index).text, &st, &exists) == 0 && exists &&
-		is_own_doing(merge, step, &st))
-		return merge_seen(&st);
-	return step->seen;
+	*object = step->seen;
+	if (!err && exists && is_own_doing(merge, step, &st))
+		*object = merge_seen(&st);
+	return err;
 }
 
 static int revert_done(struct merge *merge, size_t index)
 {
 	const struct merge_step *step = &merge->steps[index];
-	const struct plan_seen object = displaced(merge, index);
+	struct plan_seen object;
 	struct target target;
 	int err = find_target(merge, step->path, &target);
 
 	if (!err && !target_is(&target, &step->put, false))
 		err = -ESTALE;
+	if (!err)
+		err = look_displaced(merge, index, &object);
 	if (!err)
 		err = swap(merge, index, &target, &step->put, &object);
 	if (!err && step->seen.mode)
