@@ -11,6 +11,15 @@
 #include <linux/openat2.h>
 #include <string.h>
 
+/* A delta that was copied, or brought along by an archive, is not the one that its log is of. */
+static bool is_its_upper(const struct af_delta *delta, const struct delta_source *source)
+{
+	struct stat st;
+
+	return fstatat(delta->upper_fd, "", &st, AT_EMPTY_PATH) == 0 &&
+		st.st_dev == source->upper_dev && st.st_ino == source->upper_ino;
+}
+
 /*
  * Who may write to meta says where we would write to: a record is believed only of a delta that nobody
  * but the caller or root can have made.
@@ -30,7 +39,7 @@ int where_read_record(const struct af_delta *delta, struct where_record *record)
 		rc = journal_next(&reader, &first);
 	if (rc >= 0)
 		rc = rc ? delta_read_source(&first, &source) : -EBADMSG;
-	if (!rc) {
+	if (!rc && is_its_upper(delta, &source)) {
 		record->path = strdup(source.path);
 		record->dev = source.dev;
 		record->ino = source.ino;
@@ -101,9 +110,8 @@ int where_open(struct where *where, const char *named, const struct where_record
 	} else if (record && record->path) {
 		err = report(record->path, open_recorded(where, record));
 	} else {
-		log_error(
-			"source: the delta does not say what it was made on, or others could have "
-			"written that; name it: afsyncd DELTA SOURCE");
+		log_error("source: the delta does not say what it was made on, or it is a copy, or "
+			  "others could have written that; name it: afsyncd DELTA SOURCE");
 		err = -EPERM;
 	}
 	if (err)
