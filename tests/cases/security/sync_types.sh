@@ -44,6 +44,30 @@ ok "$TIMELY" '... nor does --fsck wait'
 bounded --discard "$D"
 is "$TIMELY:$STATUS:$(ls "$D" 2>/dev/null)" 0:0: '... --discard removes them unopened'
 
+# In place of what is a delta's own.
+for what in '' upper work meta meta/log meta/lock; do
+	for kind in fifo device file dir; do
+		new_source 'echo 0 >a'
+		sandbox "$D" 'echo 1 >a'
+		place=$D${what:+/$what}
+		rm -r "$place"
+		case $kind in
+		fifo) mkfifo "$place" ;;
+		device) if is_root; then mknod "$place" c 1 3; else : >"$place"; fi ;;
+		file) echo x >"$place" ;;
+		dir) mkdir "$place" ;;
+		esac
+		bad=
+		for option in -n --diff '' --fsck --discard; do
+			# shellcheck disable=SC2086 # one or none
+			bounded $option "$D"
+			[ "$TIMELY" -eq 0 ] || bad+=" $option:$STATUS"
+		done
+		is "$bad:$(tr 1 0 <"$S/a")" :0 "a $kind in place of DELTA/$what: no waiting, nothing broken"
+		rm -rf "$D"
+	done
+done
+
 # In the source: what the sandbox replaces or deletes has become one meanwhile.
 new_source 'for f in mod del chm ren; do echo 0 >$f; done; mkdir gone; echo 0 >gone/x'
 sandbox "$D" 'echo 1 >mod; rm del; chmod 700 chm; mv ren new; rm -r gone; echo 1 >add; echo 1 >dir'
@@ -76,7 +100,7 @@ is "$STATUS" 1 'set-id bits: exit 1'
 is "$(find "$S" -path "$S/.agentfense" -prune -o -perm -4000 -print)" '' 'no set-uid in the source'
 is "$(find "$S" -path "$S/.agentfense" -prune -o -type f -perm -2000 -print)" '' '... nor a set-gid file'
 is "$(getcap -r "$S" 2>/dev/null)" '' '... nor a capability'
-is "$(getfattr -R -d -m '^(trusted|security.capability)' "$S" 2>/dev/null)" '' '... nor an xattr of others'
+is "$(getfattr --absolute-names -R -d -m '^(trusted|security.capability)' "$S" 2>/dev/null)" '' '... nor an xattr of others'
 is "$(cat "$S/plain" "$S/a" | paste -sd ' ')" 'plain 1' '... the rest is merged'
 like "$ERR" 'suid: .*set-id' 'each is told'
 is_root && like "$ERR" 'caps: .*xattr' '... a capability'
@@ -97,7 +121,7 @@ afsync "$D"
 is "$STATUS" 0 'odd bookkeeping is no reason not to merge'
 is "$(cat "$S/d/keep" "$S/e/keep" "$S/d/x" "$S/e/x" "$S/meta" | paste -sd ' ')" '0 0 1 1 1' \
 	'... opaque=garbage is not opaque, and redirect, metacopy and origin mean nothing'
-is "$(getfattr -R -d -m 'overlay' "$S" 2>/dev/null | grep -v agentfense/)" '' '... and none of it comes to the source'
+is "$(getfattr --absolute-names -R -d -m 'overlay' "$S" 2>/dev/null | grep -v agentfense/)" '' '... and none of it comes to the source'
 is "$(getfattr --only-values -n user.mine "$S/meta")" 1 '... what is theirs does'
 intact 'bookkeeping'
 
