@@ -190,6 +190,14 @@ static int ask_hold(const struct gather *gather, struct fact *fact)
 	if (gather->options->hold)
 		why = hold_why(gather->options->hold, fact->path, &fact->upper, fact->target,
 			fact->source.st_mode);
+	if (gather->options->hold && !why && S_ISLNK(fact->upper.st_mode)) {
+		int out = source_leads_out(&gather->source, fact->path, fact->target);
+
+		if (out < 0)
+			return out;
+		if (out)
+			why = "a symlink that leaves the source by another";
+	}
 	if (!why)
 		return 0;
 	fact->held = strdup(why);

@@ -178,9 +178,10 @@ static const char *refuse_type(const struct stat *st)
 	}
 }
 
+/* In any case of letters, for there are directories in which these are one name. */
 static bool is_state(const char *path)
 {
-	return strncmp(path, ".agentfense", 11) == 0 && (path[11] == '\0' || path[11] == '/');
+	return strncasecmp(path, ".agentfense", 11) == 0 && (path[11] == '\0' || path[11] == '/');
 }
 
 /* One entry that is there (object is of it). A whiteout's stat is that of nothing. */

@@ -7,10 +7,12 @@
 #include "cleanup.h"
 #include "copy.h"
 #include "io.h"
+#include "path.h"
 
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/limits.h>
+#include <linux/openat2.h>
 #include <string.h>
 #include <sys/xattr.h>
 
@@ -97,6 +99,43 @@ int source_list(struct source *source, const char *path,
 		err = fstat(child_fd, &st) != 0 ? -errno : fn(arg, child, &st);
 	}
 	return err ? err : -errno;
+}
+
+/* The directories above path that are left when target has climbed its leading `..`. */
+static size_t climb(const char *path, const char **target)
+{
+	const char *slash = strrchr(path, '/');
+	size_t len = slash ? (size_t)(slash - path) : 0;
+
+	for (;;) {
+		size_t size = strcspn(*target, "/");
+		bool up = size == 2 && strncmp(*target, "..", 2) == 0;
+
+		if (!up && !(size == 1 && **target == '.'))
+			return len;
+		if (up) {
+			slash = memrchr(path, '/', len);
+			len = slash ? (size_t)(slash - path) : 0;
+		}
+		*target += size;
+		*target += strspn(*target, "/");
+	}
+}
+
+int source_leads_out(const struct source *source, const char *path, const char *target)
+{
+	af_autofree char *full = NULL;
+	af_autoclose int fd = -1;
+	size_t len = climb(path, &target);
+
+	if (asprintf(&full, "%.*s/%s", (int)len, path, target) < 0) {
+		full = NULL;
+		return -ENOMEM;
+	}
+	/* Where it leads to is not opened: the way is walked, no more. */
+	fd = path_openat2(source->root, len ? full : full + 1, O_PATH, 0,
+		RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS);
+	return fd < 0 && fd != -ENOENT && fd != -ENOTDIR && fd != -ELOOP;
 }
 
 static int same_bytes(int a, int b)

@@ -29,6 +29,12 @@ int source_open(struct source *source, const char *path, struct stat *st);
 int source_list(struct source *source, const char *path,
 	int (*fn)(void *arg, const char *path, const struct stat *st), void *arg);
 
+/*
+ * Whether a symlink to target at path would lead out of the source by symlinks that are there already, or
+ * none can tell. That it does not do so by itself is known (hold.h). 1, 0 or -ENOMEM.
+ */
+int source_leads_out(const struct source *source, const char *path, const char *target);
+
 /* Whether two objects of one type and size (O_PATH) have the same content or target: 1, 0 or -errno. */
 int source_same_content(int a, int b, const struct stat *st);
 /* Whether the content (or target) is what an origin says: 1, 0, or -errno; 0 where it has no hash. */

@@ -14,7 +14,10 @@
 /* How much the states of one policy may take before it calls itself full. */
 #define CACHE_BYTES ((size_t)32 << 20)
 
-/* The merger's directory (SPEC section 6) is nobody's, whatever the rules say. */
+/*
+ * The merger's directory (SPEC section 6) is nobody's, whatever the rules say; in any case of letters,
+ * for there are directories in which these are one name.
+ */
 #define BUILT_IN_PATTERN "/.agentfense"
 #define BUILT_IN_FILE "built-in"
 
@@ -201,7 +204,7 @@ static int insert_all(struct compilation *c)
 	for (size_t i = 0; i < rules->count && !rc; i++)
 		if (rules->patterns[i].negative)
 			rc = insert_pattern(c, &rules->patterns[i], 0);
-	return rc ? rc : insert(c, BUILT_IN_PATTERN, false, &built_in);
+	return rc ? rc : insert(c, BUILT_IN_PATTERN, true, &built_in);
 }
 
 static int build(struct compilation *c)

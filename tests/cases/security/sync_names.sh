@@ -105,8 +105,11 @@ afsync "$D"
 is "$STATUS" 1 'an upper with a .agentfense at its root'
 like "$ERR" "\.agentfense: .*afsyncd's own" '... which is told'
 is "$(find "$S/.agentfense" -type f -exec grep -l evil {} +)" '' '... and nothing of it is merged'
-is "$(cat "$S/a" "$S/sub/.agentfense/file" "$S/.AGENTFENSE/file" "$S/.agentfense2/file" | paste -sd ' ')" '1 x x x' \
+is "$(cat "$S/a" "$S/sub/.agentfense/file" "$S/.agentfense2/file" | paste -sd ' ')" '1 x x' \
 	'... deeper, or of another name, it is a plain one'
+[ ! -e "$S/.AGENTFENSE" ]
+ok $? '... but not in other letters, which may be the same name'
+is "$("$AFS" --explain -o default=write .AgentFense/x | cut -f1)" none '... in no mount either'
 afsync "$D"
 is "$STATUS" 1 '... again, with the directory in use'
 for what in 'c 0 0' dir link file; do

@@ -166,6 +166,14 @@ for path in "${held[@]}"; do
 	grep -qF "afsyncd: $path: held back" "$T/err" || missing+=" $path"
 done
 is "$missing" '' '... each is named'
+# Through a symlink that the source has: it may be the user's own, or came with an earlier merge.
+new_source "ln -s $T/outside own; ln -s sub in; mkdir sub; ln -s ../own sub/own2; echo x >sub/x"
+sandbox "$D" 'ln -s own/file t1; ln -s sub/own2/file t2; mkdir new; ln -s ../own/none new/t3; ln -s own t4
+	ln -s in/x ok1; ln -s ../in/none new/ok2; ln -s nowhere/x ok3'
+afsync "$D"
+is "$STATUS:$(cd "$S" && echo *t[1-4] new/*t3)" '1:*t[1-4] new/*t3' 'a symlink that leaves the source by another is held back'
+is "$(grep -c 'held back: a symlink that leaves the source' "$T/err")" 4 '... and told'
+is "$(readlink "$S/ok1" "$S/new/ok2" "$S/ok3" | paste -sd ' ')" 'in/x ../in/none nowhere/x' '... one that stays inside is merged'
 # Deleted, or with a directory in between.
 new_source 'mkdir -p .git/hooks sub/.git; echo old >.git/hooks/pre-commit; echo old >sub/.git/config; echo old >.envrc'
 sandbox "$D" 'rm -r .git sub .envrc; mkdir sub; mv sub .vscode'
