@@ -105,7 +105,17 @@ static bool is_ours_alone(int fd)
 	return fcntl(fd, F_SETSIG, SIGURG) == 0 && fcntl(fd, F_SETLEASE, F_WRLCK) == 0;
 }
 
-static int move_file(struct merge *merge, struct merge_step *step, const char *object)
+/*
+ * Whether nobody has come to wait for it meanwhile: who found it under its old name would have it open
+ * as soon as the lease ends, wherever it is then (F_GETLEASE tells what a lease is about to become).
+ */
+static bool is_waited_for(int fd)
+{
+	return fcntl(fd, F_GETLEASE) != F_WRLCK;
+}
+
+/* fd: of a file, under a lease; -1: of none. 0, 1: it cannot be moved, and is where it was; or -errno. */
+static int move_file(struct merge *merge, struct merge_step *step, const char *object, int fd)
 {
 	const char *name;
 	struct stat st;
@@ -117,12 +127,18 @@ static int move_file(struct merge *merge, struct merge_step *step, const char *o
 		return errno == ENOENT ? -ESTALE : -errno;
 	if (fstatat(merge->stage_fd, object, &st, AT_SYMLINK_NOFOLLOW) != 0)
 		err = -errno;
-	else if (merge_is_same(&step->upper, &st, false))
+	else if (!merge_is_same(&step->upper, &st, false))
+		err = -ESTALE; /* Another was put there between two calls. */
+	else if (fd < 0 || !is_waited_for(fd))
 		return 0;
-	else /* Another was put there between two calls. */
-		err = -ESTALE;
-	return renameat2(merge->stage_fd, object, dirfd, name, RENAME_NOREPLACE) == 0 ? err
-										      : -errno;
+	else
+		err = 1;
+	if (renameat2(merge->stage_fd, object, dirfd, name, RENAME_NOREPLACE) != 0)
+		return -errno;
+	/* It has another ctime now, by our own doing. */
+	if (err > 0 && fstatat(fd, "", &st, AT_EMPTY_PATH) == 0)
+		step->upper.ctime_ns = attrs_ns(st.st_ctim);
+	return err;
 }
 
 /* 0, 1: it cannot be moved; or -errno. */
@@ -147,7 +163,7 @@ static int move_out(struct merge *merge, size_t index)
 		if (size < 0 || !all_harmless(names, size))
 			return size < 0 ? (int)size : 1;
 	}
-	err = move_file(merge, step, object.text);
+	err = move_file(merge, step, object.text, is_link ? -1 : fd);
 	/* The sandbox has made the directory read-only, and it stays so. */
 	if (err == -EACCES)
 		return 1;

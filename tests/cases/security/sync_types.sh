@@ -122,7 +122,7 @@ is "$STATUS" 0 'odd bookkeeping is no reason not to merge'
 is "$(cat "$S/d/keep" "$S/e/keep" "$S/d/x" "$S/e/x" "$S/meta" | paste -sd ' ')" '0 0 1 1 1' \
 	'... opaque=garbage is not opaque, and redirect, metacopy and origin mean nothing'
 is "$(getfattr --absolute-names -R -d -m 'overlay' "$S" 2>/dev/null | grep -v agentfense/)" '' '... and none of it comes to the source'
-is "$(getfattr --only-values -n user.mine "$S/meta")" 1 '... what is theirs does'
+is "$(getfattr --absolute-names --only-values -n user.mine "$S/meta")" 1 '... what is theirs does'
 intact 'bookkeeping'
 
 # Hard links to what is outside, on the same filesystem.
@@ -172,5 +172,34 @@ memory.flush()
 sys.exit(status or open(merged).read() != 'merged\n')
 EOT
 ok $? '... nor who has it mapped'
+
+# Who opens each file of it all the time: one that is moved meanwhile must not be had by that.
+bad=
+for round in 1 2 3; do
+	new_source 'echo 0 >a'
+	sandbox "$D" 'mkdir d; for i in {0..399}; do echo merged >d/f$i; done'
+	python3 - "$D/upper/d" "$AFSYNCD" "$T/state" "$D" "$S/d" <<'EOT' || bad+=" $round"
+import os, subprocess, sys, threading
+upper, program, state, delta, merged = sys.argv[1:]
+held, stop, count = [], False, 400
+def hold(mine):
+    while not stop:
+        for i in mine:
+            name = '/f%d' % i
+            try: fd = os.open(upper + name, os.O_WRONLY)
+            except OSError: continue
+            # What is open before it is looked at is copied: that is another test's.
+            if os.path.exists(merged + name) or not os.path.exists(upper + name): held.append(fd)
+            else: os.close(fd)
+threads = [threading.Thread(target=hold, args=(range(t, count, 4),)) for t in range(4)]
+for thread in threads: thread.start()
+status = subprocess.run([program, '-q', '--state', state, delta], timeout=60).returncode
+stop = True
+for thread in threads: thread.join()
+for fd in held: os.write(fd, b'late')
+sys.exit(bool(status or [i for i in range(count) if open(merged + '/f%d' % i).read() != 'merged\n']))
+EOT
+done
+is "$bad" '' '... nor who opens it while it is moved'
 
 done_testing
