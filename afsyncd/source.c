@@ -127,14 +127,18 @@ int source_leads_out(const struct source *source, const char *path, const char *
 	af_autofree char *full = NULL;
 	af_autoclose int fd = -1;
 	size_t len = climb(path, &target);
+	const char *way;
 
 	if (asprintf(&full, "%.*s/%s", (int)len, path, target) < 0) {
 		full = NULL;
 		return -ENOMEM;
 	}
 	/* Where it leads to is not opened: the way is walked, no more. */
-	fd = path_openat2(source->root, len ? full : full + 1, O_PATH, 0,
-		RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS);
+	way = len ? full : full + 1;
+	fd = path_openat2(source->root, way, O_PATH, 0, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS);
+	/* A name that is too long is nobody's; of a way that is too long the end is not known. */
+	if (fd == -ENAMETOOLONG)
+		return strlen(way) >= PATH_MAX;
 	return fd < 0 && fd != -ENOENT && fd != -ENOTDIR && fd != -ELOOP;
 }
 
