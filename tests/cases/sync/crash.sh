@@ -15,7 +15,7 @@ ALL=
 # Root's walks are the thorough ones, unless each step takes a sanitizer's time.
 THINNER=1
 is_root || THINNER=4
-case $BUILD in */asan | */tsan) THINNER=12 ;; esac
+case $BUILD in */asan | */tsan) THINNER=5 ;; esac
 
 # In memory a sync costs nothing. Where that can hold a delta, $T is another filesystem for one.
 PLACE=$T
