@@ -28,7 +28,8 @@ struct differ {
 	mode_t mask;       /* of the modes of new files */
 	struct change *changes;
 	size_t count;
-	int err; /* the first */
+	size_t gits; /* steps in .git directories, which are left out */
+	int err;     /* the first */
 };
 
 static int by_path(const void *a, const void *b)
@@ -60,6 +61,19 @@ static bool is_of_file(const struct plan_step *step)
 	return false;
 }
 
+/* Whether git refuses the path in a patch: a component is .git, in any case of letters. */
+static bool is_in_git(const char *path)
+{
+	while (*path) {
+		size_t len = strcspn(path, "/");
+
+		if (len == 4 && strncasecmp(path, ".git", 4) == 0)
+			return true;
+		path += len + (path[len] == '/');
+	}
+	return false;
+}
+
 /* The steps by path, each path's from the first to the last. 0 or -ENOMEM. */
 static int gather(struct differ *differ)
 {
@@ -72,7 +86,9 @@ static int gather(struct differ *differ)
 	for (size_t i = 0; i < plan->step_count; i++) {
 		const struct plan_step *step = &plan->steps[i];
 
-		if (is_of_file(step))
+		if (is_in_git(step->path))
+			differ->gits++;
+		else if (is_of_file(step))
 			changes[steps++] =
 				(struct change){.path = step->path, .first = step, .last = step};
 	}
@@ -211,6 +227,8 @@ static void tell_directories(const struct differ *differ)
 		const struct plan_step *step = &differ->plan->steps[i];
 		const struct plan_entry *entry = &differ->plan->entries[step->entry];
 
+		if (is_in_git(step->path))
+			continue;
 		if (step->kind == STEP_MKDIR && !has_below(differ, step->path, true))
 			tell(step->path, "an empty directory");
 		else if (step->kind == STEP_REMOVE && S_ISDIR(step->seen.mode) &&
@@ -351,6 +369,9 @@ int diff_plan(FILE *out, const struct plan *plan, const struct af_delta *delta, 
 		pair_renames(&differ);
 		show_changes(&differ);
 		tell_directories(&differ);
+		if (differ.gits)
+			log_warn("--diff: .git: not in it: %zu changes, for git applies none there",
+				differ.gits);
 		err = differ.err;
 	}
 	free(differ.changes);

@@ -107,6 +107,18 @@ for n in names:
     os.chmod(n, 0o755 if kind == "x" else 0o644)
 PY
 }
+commit='git add -A . 2>/dev/null && git -c user.name=a -c user.email=a@b commit -qm m'
+new_source "git init -q; seq 9 >text; echo x >.gitignore; $commit
+	mkdir two; cd two; git init -q; echo y >f; $commit"
+sandbox "$D" "echo more >>text; echo z >.gitignore; $commit; cd two; echo z >>f; $commit"
+afsync --diff "$D"
+cp "$T/out" "$T/patch"
+is "$STATUS" 0 'a patch of what commits'
+check '... git apply --check' applied 'git apply --check'
+check '... has the files beside .git' grep -q '^diff --git a/.gitignore b/.gitignore' "$T/patch"
+check '... and nothing in it' eval '! grep -q "^diff.*/\.git/" "$T/patch"'
+like "$ERR" $'--diff: \.git: not in it: [1-9][0-9]* changes' '... and says so'
+
 wrong=
 for seed in $(seq 12); do
 	new_source "random_change $seed"
