@@ -132,7 +132,7 @@ static int log_targets(struct copy *copy)
 	for (size_t i = 0; i < copy->count && !err; i++)
 		err = upper_log_origin(
 			copy->fs, copy->lower_fd, NULL, copy->targets[i].path, &copy->st, result);
-	if (!err && copy->count > 0 && copy->fs->upper->sync)
+	if (!err && copy->count > 0)
 		err = upper_log_sync(copy->fs);
 	return err;
 }

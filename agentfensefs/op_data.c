@@ -124,10 +124,13 @@ void op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_inf
 	const struct af_file *file = begin(req, fi, AF_COUNT_OTHER);
 	const struct af_upper *upper = fs_of(req)->upper;
 	bool sync = !upper || upper->sync; /* volatile: nobody will look after a crash */
-	int failed = !sync ? 0 : datasync ? fdatasync(file->fd) : fsync(file->fd);
+	/* What the filesystem makes durable besides this file is not to be without its record. */
+	int err = -upper_log_sync(fs_of(req));
 
 	(void)ino;
-	fuse_reply_err(req, failed ? errno : 0);
+	if (!err && sync && (datasync ? fdatasync(file->fd) : fsync(file->fd)) != 0)
+		err = errno;
+	fuse_reply_err(req, err);
 }
 
 void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset, off_t length,

@@ -365,6 +365,9 @@ void op_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_
 
 	(void)datasync;
 	(void)fi;
+	/* As op_fsync(). */
+	if (!err)
+		err = upper_log_sync(op.fs);
 	if (!err)
 		err = dirfd_get(op.fs, op.inode, &dirfd);
 	if (!err) {

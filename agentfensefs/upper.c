@@ -130,11 +130,17 @@ int upper_log_rename(struct af_fs *fs, const char *from, const char *to, bool is
 
 int upper_log_sync(struct af_fs *fs)
 {
-	int err;
+	struct af_upper *upper = fs->upper;
+	int err = 0;
 
-	pthread_mutex_lock(&fs->upper->log_lock);
-	err = journal_sync(&fs->upper->delta.log);
-	pthread_mutex_unlock(&fs->upper->log_lock);
+	if (!upper || !upper->sync)
+		return 0;
+	pthread_mutex_lock(&upper->log_lock);
+	if (upper->log_synced != upper->delta.log.end)
+		err = journal_sync(&upper->delta.log);
+	if (!err)
+		upper->log_synced = upper->delta.log.end;
+	pthread_mutex_unlock(&upper->log_lock);
 	return err;
 }
 

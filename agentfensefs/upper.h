@@ -30,7 +30,8 @@ struct af_upper {
 	 */
 	pthread_rwlock_t swap_lock;
 	pthread_mutex_t dir_lock; /* directories are copied up one at a time */
-	pthread_mutex_t log_lock; /* protects delta.log */
+	pthread_mutex_t log_lock; /* protects delta.log and log_synced */
+	uint64_t log_synced;      /* so much of the log is durable */
 	atomic_uint serial;       /* of temporary names */
 
 	pthread_mutex_t white_lock;
@@ -68,7 +69,7 @@ int upper_log_origin(struct af_fs *fs, int lower_dirfd, const char *name, const 
 int upper_log_remove(struct af_fs *fs, const char *path, bool is_dir);
 int upper_log_rename(struct af_fs *fs, const char *from, const char *to, bool is_dir, bool is_new);
 
-/* Makes the log's records durable. */
+/* Makes the log's records durable, where there is a log and it is to be. */
 int upper_log_sync(struct af_fs *fs);
 
 /*
