@@ -1,5 +1,5 @@
 #!/bin/bash
-# What goes on beside a merge: others that wait for it and say so, sandboxes that run on, mounts that see
+# What goes on beside a merge: others that wait for it and say so, those who write, sandboxes that run on, mounts that see
 # what was merged; its progress on a terminal; and what it costs: moves in place of copies, few syncs.
 . "$(dirname "$0")/../../lib.sh"
 . "$ROOT/tests/synclib.sh"
@@ -45,6 +45,26 @@ others()
 	umount_fs "$T/mnt"
 	umount_fs "$T/run"
 	is "$("$AFSYNCD" -n "$D.third" | cut -f 2 | xargs)" 'f1 mine other' 'what the sandbox wrote meanwhile is in its delta'
+}
+
+# Somebody writes while a merge is taken back: what they wrote stays, and so does what had been there.
+undone()
+{
+	local pid
+	new_source "$many old >f\$i; done"
+	sandbox "$D" "$many new >f\$i; done"
+	rm -rf "$T/state"
+	afsync -q "$D"
+	"${SLOW[@]}" --undo "$S" 2>"$T/err" &
+	pid=$!
+	wait_for 10 eval 'hundred | grep -q old'
+	echo theirs >"$S/f1"
+	wait "$pid"
+	is "$?:$(hundred)" $'1:99 old\n1 theirs' 'an undo of which one file was changed meanwhile: all others are undone'
+	like "$(cat "$T/err")" '^afsyncd: f1: could not be taken back: ' '... it is told'
+	is "$(cat "$T"/state/undo/*/[0-9]* | grep -c old)" 1 '... and what it had been is kept'
+	afsync --history "$S"
+	is "$(cut -f1 <<<"$OUT")" "$(ls "$T/state/undo")" '... in the history'
 }
 
 # ---- a terminal ----------------------------------------------------------------------------------
@@ -147,6 +167,7 @@ syncs()
 
 if [ -n "$can_trace" ]; then
 	others
+	undone
 	terminal
 	syncs
 else

@@ -93,6 +93,18 @@ echo new >"$S/dir/new"
 is "$(plan)" $'C\tdir' 'something is new in a deleted directory: a conflict'
 afsync "$D"
 is "$(echo "$S"/dir/*)" "$S/dir/new $S/dir/x" '... it is not lost, nor what it was made beside'
+for conflict in lww keep both merge fail; do
+	new_source 'mkdir dir; echo x >dir/x; echo z >z'
+	sandbox "$D" 'rm -r dir; rm z'
+	echo new >"$S/dir/new"
+	echo theirs >"$S/z"
+	before=$(tree_of "$S")
+	afsync --conflict "$conflict" "$D"
+	is "$(tree_of "$S")" "$before" "... with $conflict, nor is a changed file"
+	stay=''
+	case $conflict in keep | fail) stay=$'C\tdir\nC\tz' ;; esac
+	is "$STATUS:$(plan)" "$([ -z "$stay" ]; echo "$?"):$stay" '... and the deletions are dropped, or stay'
+done
 # A file in place of a directory, and the other way round.
 new_source 'mkdir dir; echo x >dir/x; echo f >file'
 sandbox "$D" 'rm -r dir; echo f >dir; rm file; mkdir file; echo x >file/x'
