@@ -86,12 +86,28 @@ static bool all_harmless(const char *names, ssize_t size)
 	return true;
 }
 
+static bool is_bookkeeping(const char *name)
+{
+	return strncmp(name, DELTA_XATTR_PREFIX, strlen(DELTA_XATTR_PREFIX)) == 0;
+}
+
+/* Whether strip_xattrs() may: who is not root must be allowed to write to the file. */
+static bool can_strip(mode_t mode, const char *names, ssize_t size)
+{
+	if (geteuid() == 0 || (mode & S_IWUSR))
+		return true;
+	for (const char *name = names; size > 0 && name < names + size; name += strlen(name) + 1) {
+		if (is_bookkeeping(name))
+			return false;
+	}
+	return true;
+}
+
 /* Takes the delta's bookkeeping away: all that a file which all_harmless() took has of these names. */
 static int strip_xattrs(int fd, const char *names, ssize_t size)
 {
 	for (const char *name = names; size > 0 && name < names + size; name += strlen(name) + 1) {
-		if (strncmp(name, DELTA_XATTR_PREFIX, strlen(DELTA_XATTR_PREFIX)) == 0 &&
-			fremovexattr(fd, name) != 0)
+		if (is_bookkeeping(name) && fremovexattr(fd, name) != 0)
 			return -errno;
 	}
 	return 0;
@@ -160,8 +176,10 @@ static int move_out(struct merge *merge, size_t index)
 		if (!is_ours_alone(fd))
 			return 1;
 		size = list_names(fd, &names);
-		if (size < 0 || !all_harmless(names, size))
-			return size < 0 ? (int)size : 1;
+		if (size < 0)
+			return (int)size;
+		if (!all_harmless(names, size) || !can_strip(st.st_mode, names, size))
+			return 1;
 	}
 	err = move_file(merge, step, object.text, is_link ? -1 : fd);
 	/* The sandbox has made the directory read-only, and it stays so. */
