@@ -9,6 +9,7 @@
  *     conflict.c  a change against the source now: none, already so, conflict; who wins
  *     plan.c      facts + strategy -> entries (plan.h); pure, as those that follow
  *     plan_moves.c  what goes with directories and renames
+ *     plan_links.c  what are names of one file
  *     plan_steps.c  entries -> steps
  */
 #ifndef AF_CHANGES_H

@@ -23,8 +23,8 @@ static bool has_base(const struct fact *fact)
 static enum decide_kind attrs_or_nothing(const struct fact *fact)
 {
 	bool attrs = fact->attrs_changed && !fact->same_attrs;
-	/* Where both have made the same content, when is no matter. */
-	bool touched = fact->mtime_changed && !fact->content_changed &&
+	/* Where both have made the same content, when is no matter. (The log may not know what it was.) */
+	bool touched = fact->mtime_changed && (!fact->content_changed || fact->source_unchanged) &&
 		ns_of(&fact->upper.st_mtim) != ns_of(&fact->source.st_mtim);
 
 	return has_base(fact) && (attrs || touched) ? DECIDE_ATTRS : DECIDE_NOTHING;

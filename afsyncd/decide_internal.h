@@ -1,5 +1,5 @@
 /*
- * What plan.c, plan_moves.c and plan_steps.c share.
+ * What plan.c, plan_moves.c, plan_links.c and plan_steps.c share.
  */
 #ifndef AF_DECIDE_INTERNAL_H
 #define AF_DECIDE_INTERNAL_H
@@ -54,6 +54,15 @@ const char *decide_barrier(const struct fact *fact);
 int decide_moves(const struct planner *planner);
 /* The fact of the directory that the fact is in; SIZE_MAX: it is in the root. */
 size_t decide_parent(const struct facts *facts, size_t index);
+
+/* ---- plan_links.c ------------------------------------------------------------------------------- */
+
+/* Makes names one file, or several, as the delta has them. 0 or -ENOMEM. */
+int decide_links(const struct planner *planner);
+/* Whether the delta's is a file with other names. */
+bool decide_has_links(const struct fact *fact);
+/* Whether its content is put, or a directory made. */
+bool decide_is_put(const struct decided *decided);
 
 /* ---- plan_steps.c ------------------------------------------------------------------------------- */
 

@@ -88,6 +88,14 @@ static bool xattrs_changed(const struct fact *fact)
 		ns_of(&fact->source.st_ctim) == fact->origin->record.ctime_ns && !fact->same_attrs;
 }
 
+/* What moved, unchanged, to where the source has another: for that one it is a change. */
+static void compare_replaced(struct fact *fact)
+{
+	fact->attrs_changed |= !fact->same_attrs;
+	fact->mtime_changed |= !S_ISDIR(fact->upper.st_mode) &&
+		ns_of(&fact->upper.st_mtim) != ns_of(&fact->source.st_mtim);
+}
+
 /* The delta's side against what it began as. */
 static int compare_origin(struct gather *gather, struct fact *fact, int upper)
 {
@@ -109,6 +117,8 @@ static int compare_origin(struct gather *gather, struct fact *fact, int upper)
 	fact->content_changed = !same;
 	fact->attrs_changed = !attrs_are(gather, st, origin) || xattrs_changed(fact);
 	fact->mtime_changed = !S_ISDIR(st->st_mode) && ns_of(&st->st_mtim) != origin->mtime_ns;
+	if (fact->old && fact->source.st_mode != 0)
+		compare_replaced(fact);
 	return 0;
 }
 

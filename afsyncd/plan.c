@@ -227,6 +227,8 @@ static int run(struct planner *planner)
 		err = decide_one(planner, i);
 	if (!err)
 		err = decide_moves(planner);
+	if (!err)
+		err = decide_links(planner);
 	planner->plan->failed = planner->strategy == CONFLICT_FAIL && has_conflict(planner);
 	for (size_t i = 0; i < count && !err; i++) {
 		if (planner->plan->failed)

@@ -125,61 +125,18 @@ static size_t *find_link(const struct planner *planner, size_t index)
 	return &planner->links[i];
 }
 
-/* Whether its content is put, or a directory made. */
-static bool is_put(const struct planner *planner, size_t index)
-{
-	enum decide_kind kind = planner->decided[index].kind;
-
-	return kind == DECIDE_ADD || kind == DECIDE_MODIFY || kind == DECIDE_TYPE;
-}
-
-static bool has_links(const struct fact *fact)
-{
-	return S_ISREG(fact->upper.st_mode) && fact->upper.st_nlink > 1;
-}
-
 /* The path that this file of the delta was put at first; or NULL. */
 static const char *first_name(const struct planner *planner, size_t index)
 {
 	size_t *link;
 
-	if (!has_links(&planner->facts->items[index]))
+	if (!decide_has_links(&planner->facts->items[index]))
 		return NULL;
 	link = find_link(planner, index);
 	if (*link)
 		return planner->facts->items[*link - 1].path;
 	*link = index + 1;
 	return NULL;
-}
-
-/* A name of the source's whose file is to have more names now, and is the same otherwise. */
-static bool is_same_file(const struct planner *planner, size_t index)
-{
-	const struct fact *fact = &planner->facts->items[index];
-	const struct decided *decided = &planner->decided[index];
-
-	return has_links(fact) && S_ISREG(fact->source.st_mode) && fact->source.st_nlink == 1 &&
-		fact->origin && fact->source_unchanged && fact->same_content &&
-		!decide_barrier(fact) &&
-		((decided->kind == DECIDE_NOTHING && decided->fate == FATE_NOTHING) ||
-			(decided->kind == DECIDE_ATTRS && decided->fate == FATE_DO));
-}
-
-/* Where one name of a file is put that the source has under another, that is put, too: to be one. */
-static void join_links(const struct planner *planner)
-{
-	size_t count = planner->facts->count;
-
-	for (size_t i = 0; i < count; i++)
-		if (planner->decided[i].fate == FATE_DO && is_put(planner, i))
-			first_name(planner, i);
-	for (size_t i = 0; i < count; i++) {
-		if (!is_same_file(planner, i) || *find_link(planner, i) == 0)
-			continue;
-		planner->decided[i].fate = FATE_DO;
-		planner->decided[i].kind = DECIDE_MODIFY;
-	}
-	memset(planner->links, 0, (planner->links_mask + 1) * sizeof(*planner->links));
 }
 
 static int put(struct planner *planner, size_t index)
@@ -219,7 +176,7 @@ static int make_one(struct planner *planner, size_t index)
 
 	if (decided->fate != FATE_DO && decided->fate != FATE_BESIDE)
 		return 0;
-	if (!is_put(planner, index))
+	if (!decide_is_put(decided))
 		return 0;
 	err = make_parents(planner, index);
 	if (!err && decided->kind == DECIDE_TYPE && decided->fate == FATE_DO) {
@@ -273,7 +230,6 @@ int decide_steps(struct planner *planner)
 	planner->links_mask = size - 1;
 	if (!planner->links)
 		return -ENOMEM;
-	join_links(planner);
 	for (size_t i = 0; i < count && !err; i++)
 		err = make_one(planner, i);
 	for (size_t i = 0; i < count && !err; i++)

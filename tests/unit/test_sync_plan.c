@@ -26,6 +26,7 @@
  *     h  held back                        r  refused
  *     O  a directory that hides           H  hidden by it
  *     M  a merged text is there           +  the one before has this in it, in the source
+ * A slash may follow, and upper's inode, how many names it has, source's inode, how many names that has.
  */
 struct short_fact {
 	const char *path;
@@ -55,12 +56,19 @@ static mode_t mode_of(char type)
 
 static void expand(struct fact *fact, const struct short_fact *brief)
 {
-	const char *flags = brief->flags;
+	const char *flags = brief->flags, *links = strchr(flags, '/');
 	bool later = strchr(flags, 'L') != NULL;
 
 	fact->upper = (struct stat){
 		.st_mode = mode_of(brief->upper), .st_ctim.tv_nsec = later ? 20 : 5, .st_nlink = 1};
-	fact->source = (struct stat){.st_mode = mode_of(brief->source), .st_ctim.tv_nsec = 10};
+	fact->source = (struct stat){
+		.st_mode = mode_of(brief->source), .st_ctim.tv_nsec = 10, .st_nlink = 1};
+	if (links) {
+		fact->upper.st_ino = (ino_t)links[1];
+		fact->upper.st_nlink = (nlink_t)(links[2] - '0');
+		fact->source.st_ino = (ino_t)links[3];
+		fact->source.st_nlink = (nlink_t)(links[4] - '0');
+	}
 	fact->origin = !strchr(flags, 'o') ? NULL : later ? &an_origin : &an_old_removal;
 	fact->source_unchanged = strchr(flags, 'u');
 	fact->source_attrs_same = strchr(flags, 'a');
@@ -178,6 +186,8 @@ static void each_kind_of_change(void **state)
 		{{{"f", 'f', 'f', "oastcz", NULL}}, "|"},
 		/* Touched, and nothing else; both have touched it alike. */
 		{{{"f", 'f', 'f', "ouastz", NULL}}, "P f, | attrs f,"},
+		/* Made anew as it was, of which the log has no sum. */
+		{{{"f", 'f', 'f', "ouastcz", NULL}}, "P f, | attrs f,"},
 		/* Its mode was changed; its content, by the source, stays that. */
 		{{{"f", 'f', 'f', "oam", NULL}}, "P f, | attrs f,"},
 		{{{"d", 'd', 'd', "st", NULL}, {"d/f", 'f', '-', "cm", NULL}}, "A d/f, | put d/f,"},
@@ -369,6 +379,52 @@ static void renames_are_recognised(void **state)
 	CHECK_ALL(later, CONFLICT_LWW);
 }
 
+static void names_are_one_file_or_several(void **state)
+{
+	static const struct plan_case cases[] = {
+		/* As they were: all have got the mode. */
+		{{{"a", 'f', 'f', "ouasm/A2S2", NULL}, {"b", 'f', 'f', "ouasm/A2S2", NULL}},
+			"P a, P b, | attrs a, attrs b,"},
+		/* Written to, as one. */
+		{{{"a", 'f', 'f', "ouacz/A2S2", NULL}, {"b", 'f', 'f', "ouacz/A2S2", NULL}},
+			"M a, M b, | put a*, link b,"},
+		/* Each made anew, with what it had. */
+		{{{"a", 'f', 'f', "ouasz/A1S3", NULL}, {"b", 'f', 'f', "ouasz/B1S3", NULL},
+			 {"c", 'f', 'f', "ouast/C1S3", NULL}},
+			"P a, P b, M c, | put b*, put c*, attrs a,"},
+		{{{"a", 'f', 'f', "ouast/A1S3", NULL}, {"b", 'f', 'f', "ouast/B2S3", NULL},
+			 {"c", 'f', 'f', "ouast/B2S3", NULL}},
+			"M b, M c, | put b*, link c,"},
+		/* A new name of what was one file, of what was two names, of two of three. */
+		{{{"a", 'f', 'f', "ouast/A2S1", NULL}, {"b", 'f', '-', "cm/A2-0", NULL}},
+			"A b, | put a*, link b,"},
+		{{{"a", 'l', 'l', "ouast/A2S1", NULL}, {"b", 'l', '-', "cm/A2-0", NULL}},
+			"A b, | put a*, link b,"},
+		{{{"a", 'f', 'f', "ouast/A3S2", NULL}, {"b", 'f', 'f', "ouast/A3S2", NULL},
+			 {"c", 'f', '-', "cm/A3-0", NULL}},
+			"A c, | put a*, link b, link c,"},
+		{{{"a", 'f', 'f', "ouast/A2S3", NULL}, {"b", 'f', 'f', "ouacm/B1S3", NULL},
+			 {"c", '-', 'f', "oua/-0S3", NULL}, {"d", 'f', '-', "cm/A2-0", NULL}},
+			"M b, D c, A d, | put a*, put b*, link d, remove c,"},
+		/* Two that became one. */
+		{{{"a", 'f', 'f', "ouast/A2S1", NULL}, {"b", 'f', 'f', "ouast/A2T1", NULL}},
+			"M a, M b, | put a*, link b,"},
+		/* Another name of the source's file is not the sandbox's: it must not get the mode. */
+		{{{"a", 'f', 'f', "ouasm/A1S2", NULL}}, "P a, | put a*,"},
+		{{{"a", 'f', 'f', "ouasm/A2S2", NULL}, {"b", 'f', 'f', "ouasmw/A2S2", NULL}},
+			"P a, Q! b, | put a*,"},
+		/* ... and stays the same file as long as nothing asks for two. */
+		{{{"a", 'f', 'f', "ouast/A2S2", NULL}, {"b", 'f', '-', "cm/A2-0", NULL}},
+			"A b, | put b,"},
+		/* What the source has changed is not looked at. */
+		{{{"a", 'f', 'f', "oa/A2S1", NULL}, {"b", 'f', '-', "cm/A2-0", NULL}},
+			"A b, | put b,"},
+	};
+
+	(void)state;
+	CHECK_ALL(cases, CONFLICT_FAIL);
+}
+
 static void names_beside_fit(void **state)
 {
 	struct facts facts = {0}, below = {0};
@@ -414,6 +470,7 @@ int main(void)
 		cmocka_unit_test(nothing_is_done_where_a_conflict_fails_all),
 		cmocka_unit_test(what_may_not_be_merged_stays),
 		cmocka_unit_test(renames_are_recognised),
+		cmocka_unit_test(names_are_one_file_or_several),
 		cmocka_unit_test(names_beside_fit),
 		cmocka_unit_test(a_directory_comes_before_what_is_in_it),
 	};
