@@ -2,9 +2,11 @@
 # What git does, for toollib.sh and mergelib.sh.
 
 # The index holds inode numbers and times, and a worktree's files absolute paths: they cannot be the
-# same, so what git says of them is compared instead.
+# same, so what git says of them is compared instead. Whether it writes an object anew that is there, by
+# which that gets another time, depends on what falls into one tick of the clock.
 af_git_after='git fsck --full --strict; git status --porcelain -b; git ls-files -s; git log --all --oneline --graph
-	find .git -name index -delete; rm -rf .git/worktrees tree/.git .git/logs'
+	find .git -name index -delete; rm -rf .git/worktrees tree/.git .git/logs
+	find . -path "*/objects/*" -type f -exec touch -d @1 {} +'
 
 # shellcheck disable=SC2016 # the texts are expanded where they run
 git_tools()
@@ -39,5 +41,6 @@ git_tools()
 		cd ..; git clone -q --bare b c; git -C c gc -q; rm -rf a; mv b a' \
 		'for i in a c; do git -C $i fsck --full --strict; git -C $i log --all --oneline; done
 		find . -name index -delete; rm -rf a/.git/logs
+		find . -path "*/objects/*" -type f -exec touch -d @1 {} +
 		sed -i "s#$PWD#X#" a/.git/config c/config a/.git/FETCH_HEAD; sed -i "s#$PWD#X#" c/packed-refs'
 }
