@@ -198,10 +198,13 @@ static int copy_instead(struct merge *merge, size_t index)
 
 	if (err)
 		return err;
-	fd = openat(merge->stage_fd, object_name(index).text, OPEN_FILE);
+	/* From here on there is nothing to give back. */
+	step->take = false;
+	/* A symlink cannot be opened, but is in its directory. */
+	fd = openat(merge->stage_fd, S_ISLNK(step->put.mode) ? "." : object_name(index).text,
+		OPEN_FILE);
 	if (fd < 0 || fsync(fd) != 0)
 		return -errno;
-	step->take = false;
 	err = record_step(merge, index);
 	return err ? err : journal_sync(&merge->journal);
 }

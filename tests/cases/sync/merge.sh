@@ -73,6 +73,14 @@ sandbox "$D" 'echo again >>again'
 afsync -q "$D"
 is "$STATUS:$OUT:$ERR" '0::' '-q says nothing'
 
+# In a directory to which the sandbox's own user may not write any more.
+new_source 'mkdir d; echo a >a'
+sandbox "$D" 'echo b >a; ln -s a d/l; echo a >d/f; ln -s a l; chmod 555 d'
+afsync "$D"
+is "$STATUS:$(ls -l "$S/l" "$S/d" | grep -c -e '-> a$')$(stat -c %a "$S/d")$(cat "$S/a" "$S/d/f")" "0:2555b
+a" 'symlinks in a read-only directory'
+chmod 755 "$S/d"
+
 # Names.
 new_source 'echo a >"old	name"'
 sandbox "$D" 'mv "old	name" "new
