@@ -171,72 +171,6 @@ static void join_replacements(struct plan *plan)
 	plan->step_count = kept;
 }
 
-/* ---- directories -------------------------------------------------------------------------------- */
-
-static int compare_paths(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static int add_dir(struct merge *merge, char *path)
-{
-	struct merge_dir *dir = &merge->dirs[merge->dir_count];
-	struct stat st;
-	int fd, err = parents_get_dir(&merge->source, path, &fd);
-
-	/* One that the merge makes itself has no times to go back to. */
-	if (err)
-		return err == -ENOENT || err == -ENOTDIR || err == -ELOOP || err == -EXDEV ? 0
-											   : err;
-	if (fstatat(fd, "", &st, AT_EMPTY_PATH) != 0)
-		return -errno;
-	*dir = (struct merge_dir){
-		.path = strdup(path),
-		.mode = st.st_mode,
-		.dev = st.st_dev,
-		.ino = st.st_ino,
-		.atime_ns = attrs_ns(st.st_atim),
-		.mtime_ns = attrs_ns(st.st_mtim),
-	};
-	if (!dir->path)
-		return -ENOMEM;
-	merge->dir_count++;
-	return record_dir(merge, dir);
-}
-
-/* Notes the times of every directory whose entries will change. */
-static int add_dirs(struct merge *merge)
-{
-	char **paths = calloc(merge->step_count + 1, sizeof(*paths));
-	size_t count = 0;
-	int err = 0;
-
-	merge->dirs = calloc(merge->step_count + 1, sizeof(*merge->dirs));
-	if (!paths || !merge->dirs)
-		err = -ENOMEM;
-	for (size_t i = 0; i < merge->step_count && !err; i++) {
-		const char *path = merge->steps[i].path, *slash = strrchr(path, '/');
-		size_t len = slash ? (size_t)(slash - path) : 0;
-
-		if (count && strncmp(paths[count - 1], path, len) == 0 &&
-			paths[count - 1][len] == '\0')
-			continue;
-		paths[count] = strndup(path, len);
-		if (!paths[count++])
-			err = -ENOMEM;
-	}
-	if (!err)
-		qsort(paths, count, sizeof(*paths), compare_paths);
-	for (size_t i = 0; i < count && !err; i++) {
-		if (i == 0 || strcmp(paths[i], paths[i - 1]) != 0)
-			err = add_dir(merge, paths[i]);
-	}
-	for (size_t i = 0; paths && i < count; i++)
-		free(paths[i]);
-	free(paths);
-	return err;
-}
-
 /* ---- staging ------------------------------------------------------------------------------------ */
 
 static int stage_one(struct merge *merge, size_t index, const struct made *made,
@@ -279,7 +213,7 @@ static int begin(struct merge *merge, const struct plan *plan)
 	for (size_t i = 0; i < merge->entry_count && !err; i++)
 		err = record_entry(merge, &merge->entries[i]);
 	if (!err)
-		err = add_dirs(merge);
+		err = dirs_note(merge);
 	if (!err)
 		err = stage_all(merge, plan);
 	if (!err)

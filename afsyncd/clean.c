@@ -147,9 +147,13 @@ static int keep_deletion(struct merge *merge, const struct merge_entry *entry)
 		parents_stat(&merge->source, entry->path, &st) != 0)
 		return 0;
 	err = parents_get(&merge->upper, entry->path, &fd, &name);
+	if (!err && fstatat(fd, "", &st, AT_EMPTY_PATH) != 0)
+		err = -errno;
 	if (err)
 		return err == -ENOENT || err == -ENOTDIR || err == -ELOOP ? 0 : err;
-	return mknodat(fd, name, S_IFCHR, makedev(0, 0)) == 0 || errno == EEXIST ? 0 : -errno;
+	if (mknodat(fd, name, S_IFCHR, makedev(0, 0)) != 0)
+		return errno == EEXIST ? 0 : -errno;
+	return dirs_keep_time(fd, &st);
 }
 
 /* ---- files and directories ---------------------------------------------------------------------- */
@@ -192,7 +196,7 @@ static int give_back(const struct lent *lent, int err)
 	return err ? err : rc;
 }
 
-static int remove_name(int dirfd, const char *name, int flags)
+static int unlink_name(int dirfd, const char *name, int flags)
 {
 	struct lent lent;
 	int err;
@@ -206,6 +210,15 @@ static int remove_name(int dirfd, const char *name, int flags)
 		return err;
 	err = unlinkat(dirfd, name, flags) == 0 ? 0 : -errno;
 	return give_back(&lent, err);
+}
+
+static int remove_name(int dirfd, const char *name, int flags)
+{
+	struct stat st;
+	int err = fstatat(dirfd, "", &st, AT_EMPTY_PATH) == 0 ? unlink_name(dirfd, name, flags)
+							      : -errno;
+
+	return err ? err : dirs_keep_time(dirfd, &st);
 }
 
 static int remove_opaque(int fd)
@@ -258,13 +271,14 @@ static int clean_path(struct merge *merge, const struct path *path, const struct
 
 	if (!text)
 		return -ENOMEM;
-	if (stays(staying, text))
-		return 0;
 	err = parents_get(&merge->upper, text, &dirfd, &name);
 	if (!err && fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
 		err = -errno;
 	if (err)
 		return err == -ENOENT || err == -ENOTDIR || err == -ELOOP ? 0 : err;
+	/* A directory whose own change stays must not hide what was merged into it. */
+	if (stays(staying, text))
+		return S_ISDIR(st.st_mode) ? make_transparent(dirfd, name) : 0;
 	if (S_ISDIR(st.st_mode))
 		return clean_dir(merge, path, text, dirfd, name, &st);
 	/* What came there since, after a kill, has not been merged. */
@@ -291,6 +305,7 @@ static int clean_upper(
 		if (i == 0 || !same_text(&paths->items[i], &paths->items[i - 1]))
 			err = clean_path(merge, &paths->items[i], staying);
 	}
+	dirs_keep_upper_times(merge);
 	return err;
 }
 

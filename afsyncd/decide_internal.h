@@ -21,11 +21,12 @@ struct decided {
 	enum fate fate;
 	enum plan_letter letter;
 	bool listed;
-	bool along;      /* it moved with the directory that it is in */
-	bool moved;      /* what is deleted here is at another path; that entry has its steps */
-	size_t moved_to; /* ... the fact of that path */
-	char *why;       /* owned */
-	bool made;       /* a directory: its step is there */
+	bool along;       /* it moved with the directory that it is in */
+	bool moved;       /* what is deleted here is at another path; that entry has its steps */
+	size_t moved_to;  /* ... the fact of that path */
+	char *why;        /* owned */
+	bool has_changes; /* a directory: something directly in it changes */
+	bool made;        /* a directory: its step is there */
 	const char *unusable; /* a directory that nothing can be put in: why; borrowed */
 	bool frozen;          /* ... that hides, and is held back: what it hides stays */
 };
@@ -63,6 +64,13 @@ int decide_links(const struct planner *planner);
 bool decide_has_links(const struct fact *fact);
 /* Whether its content is put, or a directory made. */
 bool decide_is_put(const struct decided *decided);
+
+/* ---- plan_dirs.c -------------------------------------------------------------------------------- */
+
+/* Makes a change of those directories of which nothing but the time was changed. */
+void decide_dir_times(const struct planner *planner);
+/* Fills plan->dirs. 0 or -ENOMEM. */
+int decide_dirs(const struct planner *planner);
 
 /* ---- plan_steps.c ------------------------------------------------------------------------------- */
 

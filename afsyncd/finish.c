@@ -274,6 +274,8 @@ int finish_merge(struct merge *merge, struct af_delta *delta)
 		if (!err)
 			err = dirs_restore_modes(merge);
 		if (!err)
+			err = dirs_set_times(merge);
+		if (!err)
 			err = finish_sync(merge);
 		if (!err)
 			err = record_phase(merge, MERGE_APPLIED);

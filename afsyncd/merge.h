@@ -55,12 +55,17 @@ struct merge_step {
 	struct attrs before, after; /* of STEP_ATTRS */
 };
 
-/* A directory in which names change: its times, for whoever takes the merge back, and its mode. */
+/*
+ * A directory in which names change: its times, for whoever takes the merge back, and its mode; and the
+ * mtime that it gets in the end, or MERGE_DIR_KEEP: it keeps what it has then.
+ */
+#define MERGE_DIR_KEEP INT64_MIN
 struct merge_dir {
 	char *path; /* owned */
 	uint32_t mode;
-	uint64_t dev, ino;
-	int64_t atime_ns, mtime_ns;
+	uint64_t dev, ino; /* ino 0: the source has none there, or not yet */
+	int64_t atime_ns, mtime_ns, after_ns;
+	int64_t upper_ns; /* the mtime that it has in the delta, or MERGE_DIR_KEEP: none */
 };
 
 struct merge {
@@ -172,6 +177,8 @@ int step_revert(struct merge *merge, size_t index);
 
 /* ---- dirs.c ------------------------------------------------------------------------------------- */
 
+/* Notes every directory whose names will change, in merge->dirs and the journal. 0 or -errno. */
+int dirs_note(struct merge *merge);
 /* Gives the directory this mode. 0 or -errno. */
 int dirs_set_mode(int dirfd, const char *name, mode_t mode);
 /* Makes one of the caller's that is read-only writable: 1 if so; 0: it is not; or -errno. */
@@ -181,6 +188,14 @@ int dirs_lend_write(int dirfd, const char *name);
  * back their times too. As far as the caller may; 0 or -errno: of the first failure.
  */
 int dirs_restore_modes(struct merge *merge);
+/* The times that the directories had in the sandbox, as far as they are to get them and the caller may. */
+int dirs_set_times(struct merge *merge);
+/*
+ * What is taken out of the delta's directories, or put there, is no change by the sandbox: their times as
+ * they were, before names in one were changed (0 or -errno) and before the merge.
+ */
+int dirs_keep_time(int dirfd, const struct stat *before);
+void dirs_keep_upper_times(struct merge *merge);
 int dirs_restore_times(struct merge *merge);
 
 /* ---- finish.c ----------------------------------------------------------------------------------- */

@@ -23,8 +23,11 @@ void plan_fini(struct plan *plan)
 		free(plan->steps[i].from);
 		free(plan->steps[i].content);
 	}
+	for (size_t i = 0; i < plan->dir_count; i++)
+		free(plan->dirs[i].path);
 	free(plan->entries);
 	free(plan->steps);
+	free(plan->dirs);
 	*plan = (struct plan){0};
 }
 
@@ -225,8 +228,10 @@ static int run(struct planner *planner)
 
 	for (size_t i = 0; i < count && !err; i++)
 		err = decide_one(planner, i);
-	if (!err)
+	if (!err) {
+		decide_dir_times(planner);
 		err = decide_moves(planner);
+	}
 	if (!err)
 		err = decide_links(planner);
 	planner->plan->failed = planner->strategy == CONFLICT_FAIL && has_conflict(planner);
@@ -235,7 +240,9 @@ static int run(struct planner *planner)
 			planner->decided[i].fate = FATE_STAY;
 		err = add_entry(planner, i);
 	}
-	return err || planner->plan->failed ? err : decide_steps(planner);
+	if (!err && !planner->plan->failed)
+		err = decide_steps(planner);
+	return err ? err : decide_dirs(planner);
 }
 
 int decide_plan(struct plan *plan, const struct facts *facts, const struct facts *below,

@@ -64,11 +64,19 @@ struct plan_step {
 	size_t content_size; /* bytes */
 };
 
+/* A directory that the source has and only the sandbox has changed. */
+struct plan_dir {
+	char *path;       /* owned */
+	int64_t mtime_ns; /* in the sandbox */
+};
+
 struct plan {
 	struct plan_entry *entries; /* sorted by path */
 	size_t entry_count;
 	struct plan_step *steps;
 	size_t step_count;
+	struct plan_dir *dirs; /* as facts_compare() sorts them */
+	size_t dir_count;
 	bool failed; /* --conflict fail and there is a conflict: steps is empty */
 };
 

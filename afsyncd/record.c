@@ -145,6 +145,8 @@ int record_dir(struct merge *merge, const struct merge_dir *dir)
 	put_u64(&packer, dir->ino);
 	put_u64(&packer, (uint64_t)dir->atime_ns);
 	put_u64(&packer, (uint64_t)dir->mtime_ns);
+	put_u64(&packer, (uint64_t)dir->after_ns);
+	put_u64(&packer, (uint64_t)dir->upper_ns);
 	return append(merge, RECORD_DIR, &packer);
 }
 

@@ -207,6 +207,8 @@ static void read_dir(struct merge *merge, struct unpacker *unpacker)
 	dir->ino = get_u64(unpacker);
 	dir->atime_ns = (int64_t)get_u64(unpacker);
 	dir->mtime_ns = (int64_t)get_u64(unpacker);
+	dir->after_ns = (int64_t)get_u64(unpacker);
+	dir->upper_ns = (int64_t)get_u64(unpacker);
 }
 
 /* The next step, or one that is there already, emptied. */

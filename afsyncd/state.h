@@ -22,7 +22,7 @@
 enum {
 	MERGE_ID_SIZE = 64,          /* bytes, with the NUL */
 	MERGE_LOG_KIND = 0x474d4641, /* "AFMG" */
-	MERGE_LOG_VERSION = 2,
+	MERGE_LOG_VERSION = 3,
 };
 
 #define STATE_JOURNAL "journal"

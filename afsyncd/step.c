@@ -240,7 +240,8 @@ static int revert_attrs(struct merge *merge, const struct merge_step *step)
 	err = read_now(merge, step, &fd, &now, &st);
 	if (err)
 		return err;
-	if (attrs_equal(&now, &step->before))
+	/* A directory's mtime is not compared, for names in it change it; but it is ours to take back. */
+	if (attrs_equal(&now, &step->before) && now.mtime_ns != step->after.mtime_ns)
 		err = 0;
 	else if (attrs_between(&now, &step->before, &step->after))
 		err = attrs_write(&step->before, fd, &now);

@@ -38,6 +38,24 @@ echo 'a' >"$T/list"
 afsync --only "$T/list" "$D"
 is "$STATUS:$(cat "$S/a")" 0:1 'a list in a file'
 
+# A directory that was made anew hides what was in it: not what has been merged into it.
+new_source 'mkdir -p d/e; echo 0 >d/a; echo 0 >d/b; echo 0 >d/e/f; chmod 750 d'
+sandbox "$D" 'rm -r d; mkdir -m 700 d; echo 1 >d/a; echo 1 >d/c; touch -d @7 d'
+check 'a file in a directory made anew' choose 'grep d/c | cut -f2' ''
+is "$(plan | paste -sd ' ')" $'P\td M\td/a D\td/b D\td/e' '... the rest is as it was'
+mount_fs -o "preset=$PRESET,delta=$D" "$S" "$T/mnt"
+is "$(ls "$T/mnt/d"; cat "$T/mnt/d/c")" $'a\nc\n1' '... and is seen so'
+umount_fs "$T/mnt" && wait_for 10 flock -n "$D/meta/lock" true
+check 'one that is deleted there' choose 'grep d/b | cut -f2' ''
+check '... and the rest' choose 'cut -f2' ''
+is "$(plan)$(ls "$S/d"; stat -c '%a %Y' "$S/d")" $'a\nc\n700 7' '... are merged, with the directory and its time'
+new_source 'mkdir d e; touch -d @5 d e'
+sandbox "$D" 'touch -d @7 d; echo 1 >e/f; touch -d @7 e'
+check 'a directory of which only the time is another' choose 'grep ^P | cut -f2' ''
+is "$(stat -c %Y "$S/d"; plan)" $'7\nA\te/f' '... is a change'
+afsync --undo "$S"
+is "$STATUS:$(stat -c %Y "$S/d")" 0:5 '... that can be undone'
+
 # Whatever the names are.
 new_source 'true'
 odd=$'a\tb\nc \\x41 \377\033'
