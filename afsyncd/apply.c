@@ -101,7 +101,11 @@ static int add_step(struct merge *merge, const struct plan_step *from)
 	struct merge_step *step = &merge->steps[merge->step_count++];
 
 	*step = (struct merge_step){
-		.kind = from->kind, .entry = (uint32_t)from->entry, .seen = from->seen};
+		.kind = from->kind,
+		.entry = (uint32_t)from->entry,
+		.seen = from->seen,
+		.keep_attrs = from->keep_attrs,
+	};
 	if (copy_text(&step->path, from->path) != 0 || copy_text(&step->from, from->from) != 0)
 		return -ENOMEM;
 	/* Only what is removed has nothing in the delta to be like. */

@@ -5,6 +5,7 @@
 #include "attrs.h"
 
 #include "cleanup.h"
+#include "copy.h"
 #include "delta.h"
 
 #include <fcntl.h>
@@ -193,6 +194,16 @@ bool attrs_between(const struct attrs *now, const struct attrs *a, const struct 
 			now->mtime_ns == b->mtime_ns) &&
 		names_between(now, now, a, b) && names_between(a, now, a, b) &&
 		names_between(b, now, a, b);
+}
+
+uint64_t attrs_sum_xattrs(const struct attrs *attrs)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < attrs->xattr_count; i++)
+		sum += copy_xattr_sum(
+			attrs->xattrs[i].name, attrs->xattrs[i].value, attrs->xattrs[i].size);
+	return sum;
 }
 
 /* ---- writing ------------------------------------------------------------------------------------ */

@@ -25,6 +25,7 @@ struct attrs {
 };
 
 void attrs_fini(struct attrs *attrs);
+#define af_autoattrs __attribute__((cleanup(attrs_fini)))
 /* Adds a copy of an xattr. 0 or -ENOMEM. */
 int attrs_add(struct attrs *attrs, const char *name, const void *value, size_t size);
 
@@ -46,6 +47,9 @@ int attrs_write_times(int fd, int64_t atime_ns, int64_t mtime_ns);
 bool attrs_equal(const struct attrs *a, const struct attrs *b);
 /* Whether each is that of `a` or that of `b`: what a change from one to the other passes through. */
 bool attrs_between(const struct attrs *now, const struct attrs *a, const struct attrs *b);
+
+/* What the xattrs sum up to, as by copy_sum_xattrs(). */
+uint64_t attrs_sum_xattrs(const struct attrs *attrs);
 
 int64_t attrs_ns(struct timespec time);
 

@@ -2,8 +2,8 @@
  * The delta's log after a merge: the records of what stays, and no others, since the source is not what
  * they say any more. See merge.h.
  *
- * What was done to a file's attributes and taken back has changed its ctime, by which it is known that
- * xattrs which differ were changed by the sandbox (gather.c): so its ORIGIN gets the new one.
+ * What stays may be in a directory, or be another name of a file, that was given attributes: their ORIGIN
+ * gets these, for what the source has is the sandbox's then.
  */
 #include "clean.h"
 
@@ -11,32 +11,70 @@
 
 #include <string.h>
 
-struct keep {
-	const struct af_journal *old;
-	const struct staying *staying; /* NULL: all of it stays */
-	bool is_volatile;
-	struct merge *merge;
-	struct touched {
-		const struct merge_step *step; /* STEP_ATTRS */
-	} * touched;                           /* owned; by path */
-	size_t touched_count;
+/* A path to which the merge gave attributes. */
+struct given {
+	const char *path;
+	const struct attrs *attrs;
 };
 
-static bool is_within(const char *path, const char *dir)
-{
-	size_t len = strlen(dir);
+struct keep {
+	const struct af_journal *old;
+	const struct staying *staying;
+	bool is_volatile;
+	struct given *given; /* owned; by path */
+	size_t given_count;
+};
 
-	return len == 0 || (strncmp(path, dir, len) == 0 && path[len] == '/');
+/* The first of the staying paths that is not before the text of len bytes. */
+static size_t lower_bound(const struct staying *staying, const char *text, size_t len)
+{
+	size_t low = 0, high = staying->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (strncmp(staying->paths[middle], text, len) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* Whether the first len bytes of path, as a path, are one that stays. */
+static bool has_staying(const struct staying *staying, const char *path, size_t len)
+{
+	size_t i = lower_bound(staying, path, len);
+
+	return i < staying->count && strncmp(staying->paths[i], path, len) == 0 &&
+		staying->paths[i][len] == '\0';
+}
+
+static bool has_below(const struct staying *staying, const char *path)
+{
+	af_autofree char *dir = NULL;
+	size_t i;
+
+	if (path[0] == '\0')
+		return staying->count > 0;
+	/* Out of memory: to keep a record too many does no harm. */
+	if (asprintf(&dir, "%s/", path) < 0) {
+		dir = NULL;
+		return true;
+	}
+	i = lower_bound(staying, dir, strlen(dir));
+	return i < staying->count && strncmp(staying->paths[i], dir, strlen(dir)) == 0;
 }
 
 /* Whether a path stays, or has to do with one that does: is above or below it. */
 static bool is_related(const struct staying *staying, const char *path)
 {
-	for (size_t i = 0; i < staying->count; i++)
-		if (strcmp(staying->paths[i], path) == 0 || is_within(staying->paths[i], path) ||
-			is_within(path, staying->paths[i]))
+	for (const char *end = path + strcspn(path, "/");; end += 1 + strcspn(end + 1, "/")) {
+		if (has_staying(staying, path, (size_t)(end - path)))
 			return true;
-	return false;
+		if (*end == '\0')
+			return has_below(staying, path);
+	}
 }
 
 static bool is_kept(const struct keep *keep, const struct journal_record *record)
@@ -45,8 +83,6 @@ static bool is_kept(const struct keep *keep, const struct journal_record *record
 	struct delta_remove removed;
 	struct delta_rename renamed;
 
-	if (!keep->staying)
-		return true;
 	switch ((enum delta_record_type)record->type) {
 	case DELTA_SOURCE:
 	case DELTA_POLICY:
@@ -72,47 +108,42 @@ static bool is_kept(const struct keep *keep, const struct journal_record *record
 
 /* ---- origins ------------------------------------------------------------------------------------ */
 
-static int compare_steps(const void *a, const void *b)
+static int compare_given(const void *a, const void *b)
 {
-	const struct touched *x = a, *y = b;
+	const struct given *one = a, *other = b;
 
-	return strcmp(x->step->path, y->step->path);
+	return strcmp(one->path, other->path);
 }
 
-static int compare_path(const void *path, const void *item)
+static int list_given(struct keep *keep, const struct merge *merge)
 {
-	return strcmp(path, ((const struct touched *)item)->step->path);
-}
-
-static int list_touched(struct keep *keep)
-{
-	const struct merge *merge = keep->merge;
-
-	keep->touched = reallocarray(NULL, merge->step_count + 1, sizeof(*keep->touched));
-	if (!keep->touched)
+	keep->given = reallocarray(NULL, merge->step_count + 1, sizeof(*keep->given));
+	if (!keep->given)
 		return -ENOMEM;
 	for (size_t i = 0; i < merge->step_count; i++) {
 		const struct merge_step *step = &merge->steps[i];
 
-		if (step->kind == STEP_ATTRS && S_ISREG(step->seen.mode))
-			keep->touched[keep->touched_count++].step = step;
+		if (step->kind == STEP_ATTRS && !merge->entries[step->entry].stays)
+			keep->given[keep->given_count++] =
+				(struct given){.path = step->path, .attrs = &step->after};
 	}
-	qsort(keep->touched, keep->touched_count, sizeof(*keep->touched), compare_steps);
+	qsort(keep->given, keep->given_count, sizeof(*keep->given), compare_given);
 	return 0;
 }
 
-/* Whether the ctime was changed by us alone; then the origin has the new one. */
 static bool renew_origin(const struct keep *keep, struct delta_origin *origin)
 {
-	const struct touched *found = bsearch(origin->path, keep->touched, keep->touched_count,
-		sizeof(*keep->touched), compare_path);
-	struct stat st;
+	const struct given key = {.path = origin->path};
+	const struct given *found =
+		bsearch(&key, keep->given, keep->given_count, sizeof(*keep->given), compare_given);
 
-	if (!found || origin->ctime_ns != found->step->seen.ctime_ns ||
-		parents_stat(&keep->merge->source, origin->path, &st) != 0 ||
-		!merge_is_same(&found->step->seen, &st, false))
+	if (!found || ((origin->mode ^ found->attrs->mode) & S_IFMT) != 0)
 		return false;
-	origin->ctime_ns = attrs_ns(st.st_ctim);
+	origin->mode = found->attrs->mode;
+	origin->uid = found->attrs->uid;
+	origin->gid = found->attrs->gid;
+	origin->has_xattrs = true;
+	origin->xattrs = attrs_sum_xattrs(found->attrs);
 	return true;
 }
 
@@ -124,7 +155,7 @@ static int keep_record(
 
 	if (!is_kept(keep, record))
 		return 0;
-	if (record->type == DELTA_ORIGIN && keep->touched_count > 0 &&
+	if (record->type == DELTA_ORIGIN && keep->given_count > 0 &&
 		delta_read_origin(record, &origin) == 0 && renew_origin(keep, &origin))
 		return delta_log_origin(log, &origin);
 	return journal_append(log, record->type, &part, 1);
@@ -143,27 +174,15 @@ static int fill(void *arg, struct af_journal *log)
 	return got;
 }
 
-/* staying NULL: see struct keep. */
-static int replace(struct merge *merge, struct af_delta *delta, const struct staying *staying)
+int clean_log(struct merge *merge, struct af_delta *delta, const struct staying *staying)
 {
 	/* A copy of what is read: delta->log is another when it has been replaced. */
 	struct af_journal old = delta->log;
-	struct keep keep = {
-		.old = &old, .staying = staying, .is_volatile = delta->is_volatile, .merge = merge};
-	int err = list_touched(&keep);
+	struct keep keep = {.old = &old, .staying = staying, .is_volatile = delta->is_volatile};
+	int err = list_given(&keep, merge);
 
-	if (!err && (staying || keep.touched_count > 0))
+	if (!err)
 		err = delta_log_replace(delta, fill, &keep);
-	free(keep.touched);
+	free(keep.given);
 	return err;
-}
-
-int clean_log(struct merge *merge, struct af_delta *delta, const struct staying *staying)
-{
-	return replace(merge, delta, staying);
-}
-
-int clean_taken_back(struct merge *merge, struct af_delta *delta)
-{
-	return replace(merge, delta, NULL);
 }

@@ -63,6 +63,18 @@ enum decide_kind decide_kind(const struct fact *fact)
 	return S_ISDIR(fact->upper.st_mode) ? kind_of_dir(fact) : kind_of_file(fact);
 }
 
+/* The source has given a file that is there other attributes than it had. */
+static bool has_new_attrs(const struct fact *fact)
+{
+	return known(fact->origin) && fact->source.st_mode != 0 && !fact->source_attrs_same;
+}
+
+bool decide_keeps_attrs(const struct fact *fact)
+{
+	return decide_kind(fact) == DECIDE_MODIFY && S_ISREG(fact->upper.st_mode) && !fact->old &&
+		has_new_attrs(fact) && !fact->attrs_changed;
+}
+
 bool decide_is_conflict(const struct fact *fact)
 {
 	switch (decide_kind(fact)) {
@@ -73,11 +85,14 @@ bool decide_is_conflict(const struct fact *fact)
 		/* Gone from the source, and changed here. */
 		return known(fact->origin) && !fact->old;
 	case DECIDE_MODIFY:
+		if (has_new_attrs(fact) && !fact->same_attrs && !decide_keeps_attrs(fact))
+			return true;
+		return !known(fact->origin) || !fact->source_unchanged;
 	case DECIDE_DELETE:
 	case DECIDE_TYPE:
-		return !known(fact->origin) || !fact->source_unchanged;
+		return !known(fact->origin) || !fact->source_unchanged || has_new_attrs(fact);
 	case DECIDE_ATTRS:
-		return known(fact->origin) && !fact->source_attrs_same;
+		return has_new_attrs(fact);
 	}
 	return true;
 }

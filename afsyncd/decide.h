@@ -23,6 +23,8 @@ enum decide_kind {
 enum decide_kind decide_kind(const struct fact *fact);
 /* Whether the source is no longer what the change was made to. */
 bool decide_is_conflict(const struct fact *fact);
+/* Whether a modified file keeps the attributes that it has in the source, for they were changed there alone. */
+bool decide_keeps_attrs(const struct fact *fact);
 /* Whether the sandbox's change is later than the source's, by times that neither can set. */
 bool decide_is_later(const struct fact *fact);
 

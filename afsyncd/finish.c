@@ -191,7 +191,7 @@ static int run_steps(struct merge *merge)
 }
 
 /* Everything as it was. What the source has made of it meanwhile stays, and is told. */
-static int take_back(struct merge *merge, struct af_delta *delta)
+static int take_back(struct merge *merge)
 {
 	int err = 0;
 
@@ -209,13 +209,11 @@ static int take_back(struct merge *merge, struct af_delta *delta)
 		err = dirs_restore_times(merge);
 	if (!err)
 		err = finish_sync(merge);
-	if (!err && delta)
-		err = clean_taken_back(merge, delta);
 	return err ? err : state_drop(merge->state);
 }
 
-/* why: what failed, or 0 where that was in another process. delta as for finish_merge(). */
-static int abort_merge(struct merge *merge, struct af_delta *delta, int why)
+/* why: what failed, or 0 where that was in another process. */
+static int abort_merge(struct merge *merge, int why)
 {
 	int err;
 
@@ -224,7 +222,7 @@ static int abort_merge(struct merge *merge, struct af_delta *delta, int why)
 		merge->phase = MERGE_ABORTED;
 	if (why)
 		log_error("%s: not merged: %s", merge->delta_path, strerror(-why));
-	err = take_back(merge, delta);
+	err = take_back(merge);
 	if (err)
 		log_error("%s: could not be taken back: %s; the next merge tries again",
 			merge->delta_path, strerror(-err));
@@ -268,7 +266,7 @@ int finish_merge(struct merge *merge, struct af_delta *delta)
 	int err = 0;
 
 	if (merge->phase == MERGE_ABORTED)
-		return abort_merge(merge, delta, 0);
+		return abort_merge(merge, 0);
 	if (merge->phase == MERGE_COMMITTED) {
 		err = run_steps(merge);
 		if (!err)
@@ -280,7 +278,7 @@ int finish_merge(struct merge *merge, struct af_delta *delta)
 		if (!err)
 			err = record_phase(merge, MERGE_APPLIED);
 		if (err)
-			return abort_merge(merge, delta, err);
+			return abort_merge(merge, err);
 	}
 	err = finish_applied(merge, delta);
 	if (err)

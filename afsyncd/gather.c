@@ -25,10 +25,29 @@ static bool known(const struct origin *origin)
 	return origin && origin->record.mode != 0;
 }
 
-static bool attrs_are(
-	const struct gather *gather, const struct stat *st, const struct delta_origin *origin)
+/* An object and what its xattrs sum up to. */
+struct side {
+	int fd; /* O_PATH; -ENOENT: nothing is there */
+	bool known;
+	uint64_t xattrs;
+};
+
+static int sum_side(struct side *side, const struct stat *st, bool in_delta)
+{
+	side->known = true;
+	side->xattrs = 0;
+	return S_ISLNK(st->st_mode)
+		? 0
+		: source_sum_xattrs(side->fd, in_delta, &side->xattrs, &side->known);
+}
+
+/* Xattrs of which nothing is known are taken for what they were. */
+static bool attrs_are(const struct gather *gather, const struct side *side, const struct stat *st,
+	const struct delta_origin *origin)
 {
 	if (((st->st_mode ^ origin->mode) & 07777) != 0)
+		return false;
+	if (side->known && origin->has_xattrs && side->xattrs != origin->xattrs)
 		return false;
 	return !gather->as_root || (st->st_uid == origin->uid && st->st_gid == origin->gid);
 }
@@ -49,21 +68,25 @@ static int is_unchanged(int object, const struct stat *st, const struct delta_or
 }
 
 /* The source's side of a fact. */
-static int compare_source(struct gather *gather, struct fact *fact, int object)
+static int compare_source(struct gather *gather, struct fact *fact, struct side *source)
 {
 	const struct delta_origin *origin = known(fact->origin) ? &fact->origin->record : NULL;
 	int got;
 
-	if (object < 0 || !origin)
+	if (source->fd < 0)
 		return 0;
-	got = is_unchanged(object, &fact->source, origin);
+	got = sum_side(source, &fact->source, false);
+	if (got < 0 || !origin)
+		return got;
+	got = is_unchanged(source->fd, &fact->source, origin);
 	fact->source_unchanged = got > 0;
-	fact->source_attrs_same = attrs_are(gather, &fact->source, origin);
+	fact->source_attrs_same = attrs_are(gather, source, &fact->source, origin);
 	return got < 0 ? got : 0;
 }
 
 /* The delta's side of a fact that both have: are they alike? */
-static int compare_both(struct gather *gather, struct fact *fact, int upper, int source)
+static int compare_both(struct gather *gather, struct fact *fact, const struct side *upper,
+	const struct side *source)
 {
 	const struct stat *u = &fact->upper, *s = &fact->source;
 	int same = 0;
@@ -71,21 +94,17 @@ static int compare_both(struct gather *gather, struct fact *fact, int upper, int
 	if (!same_type(u->st_mode, s->st_mode))
 		return 0;
 	if (S_ISDIR(u->st_mode) || u->st_size == s->st_size)
-		same = source_same_content(upper, source, u);
+		same = source_same_content(upper->fd, source->fd, u);
 	if (same < 0)
 		return same;
 	fact->same_content = same > 0;
-	same = S_ISLNK(u->st_mode) ? 1 : source_same_xattrs(upper, source);
+	same = upper->known && source->known && upper->xattrs == source->xattrs;
+	/* None are none; with some, the sums may be equal by chance. */
+	if (same && upper->xattrs != 0)
+		same = source_same_xattrs(upper->fd, source->fd);
 	fact->same_attrs = same > 0 && ((u->st_mode ^ s->st_mode) & 07777) == 0 &&
 		(!gather->as_root || (u->st_uid == s->st_uid && u->st_gid == s->st_gid));
 	return same < 0 ? same : 0;
-}
-
-/* Whether xattrs were changed is known only where the source has not changed since. */
-static bool xattrs_changed(const struct fact *fact)
-{
-	return known(fact->origin) && !fact->old && fact->source.st_mode != 0 &&
-		ns_of(&fact->source.st_ctim) == fact->origin->record.ctime_ns && !fact->same_attrs;
 }
 
 /* What moved, unchanged, to where the source has another: for that one it is a change. */
@@ -97,7 +116,7 @@ static void compare_replaced(struct fact *fact)
 }
 
 /* The delta's side against what it began as. */
-static int compare_origin(struct gather *gather, struct fact *fact, int upper)
+static int compare_origin(struct gather *gather, struct fact *fact, const struct side *upper)
 {
 	const struct origin *base = fact->old ? fact->old : fact->origin;
 	const struct delta_origin *origin = known(base) ? &base->record : NULL;
@@ -111,36 +130,39 @@ static int compare_origin(struct gather *gather, struct fact *fact, int upper)
 	if (S_ISDIR(st->st_mode))
 		same = 1;
 	else if ((uint64_t)st->st_size == origin->size)
-		same = source_is_hash(upper, st, origin);
+		same = source_is_hash(upper->fd, st, origin);
 	if (same < 0)
 		return same;
 	fact->content_changed = !same;
-	fact->attrs_changed = !attrs_are(gather, st, origin) || xattrs_changed(fact);
+	fact->attrs_changed = !attrs_are(gather, upper, st, origin);
 	fact->mtime_changed = !S_ISDIR(st->st_mode) && ns_of(&st->st_mtim) != origin->mtime_ns;
 	if (fact->old && fact->source.st_mode != 0)
 		compare_replaced(fact);
 	return 0;
 }
 
-static int compare(struct gather *gather, struct fact *fact, int source)
+static int compare(struct gather *gather, struct fact *fact, int source_fd)
 {
-	af_autoclose int upper = -1;
-	int err = compare_source(gather, fact, source);
+	af_autoclose int upper_fd = -1;
+	struct side source = {.fd = source_fd}, upper;
+	int err = compare_source(gather, fact, &source);
 
 	if (err || fact->upper.st_mode == 0 || fact->refused)
 		return err;
 	/* What is new where nothing is needs no look. */
-	if (source < 0 && !known(fact->origin) && !fact->old) {
+	if (source_fd < 0 && !known(fact->origin) && !fact->old) {
 		fact->content_changed = fact->attrs_changed = true;
 		fact->mtime_changed = !S_ISDIR(fact->upper.st_mode);
 		return 0;
 	}
-	upper = beneath_open(gather->delta->upper_fd, fact->path);
-	if (upper < 0)
-		return upper;
-	if (source >= 0)
-		err = compare_both(gather, fact, upper, source);
-	return err ? err : compare_origin(gather, fact, upper);
+	upper_fd = beneath_open(gather->delta->upper_fd, fact->path);
+	if (upper_fd < 0)
+		return upper_fd;
+	upper = (struct side){.fd = upper_fd};
+	err = sum_side(&upper, &fact->upper, true);
+	if (!err && source_fd >= 0)
+		err = compare_both(gather, fact, &upper, &source);
+	return err ? err : compare_origin(gather, fact, &upper);
 }
 
 static bool is_dir(const struct fact *fact)

@@ -47,6 +47,7 @@ struct merge_step {
 	enum plan_step_kind kind;
 	uint32_t entry;
 	bool take;              /* the object is moved out of the delta, not copied */
+	bool keep_attrs;        /* as in struct plan_step; known until it is staged */
 	char *path, *from;      /* owned; from may be NULL */
 	struct plan_seen seen;  /* at path before; of STEP_ATTRS, mode 0: an earlier step made it */
 	struct plan_seen put;   /* what is there afterwards; mode 0: nothing */
@@ -213,11 +214,6 @@ int finish_sync(const struct merge *merge);
 
 /* Takes what was merged out of the delta and its log. 0 or -errno. */
 int clean_delta(struct merge *merge, struct af_delta *delta);
-/*
- * After all was taken back (the delta has everything): its log is told what that has changed of the
- * source, so that the next merge knows the sandbox's changes from ours. 0 or -errno.
- */
-int clean_taken_back(struct merge *merge, struct af_delta *delta);
 
 /* ---- recover.c, undo.c -------------------------------------------------------------------------- */
 

@@ -62,6 +62,7 @@ struct plan_step {
 	struct plan_seen seen; /* at path */
 	char *content;       /* owned; STEP_PUT of a three-way merge: the text instead of upper's */
 	size_t content_size; /* bytes */
+	bool keep_attrs; /* STEP_PUT of a file: mode, owner and xattrs are the source's at path */
 };
 
 /* A directory that the source has and only the sandbox has changed. */

@@ -154,6 +154,7 @@ static int put(struct planner *planner, size_t index)
 		     : add_step(planner, STEP_PUT, index, name, fact->path);
 	if (!step)
 		return -ENOMEM;
+	step->keep_attrs = step->kind == STEP_PUT && !beside && decide_keeps_attrs(fact);
 	/* What was a directory is gone by then. */
 	if (!beside && !S_ISDIR(fact->source.st_mode))
 		step->seen = seen_of(&fact->source);

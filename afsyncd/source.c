@@ -268,6 +268,21 @@ int source_same_xattrs(int upper, int source)
 	return count == 0;
 }
 
+static int plain_name(void *arg, const char *name, char *out)
+{
+	(void)arg;
+	return delta_xattr_unescape(out, XATTR_NAME_MAX + 1, name);
+}
+
+int source_sum_xattrs(int object, bool in_delta, uint64_t *sum, bool *known)
+{
+	const struct copy_attrs attrs = {.xattr_name = in_delta ? plain_name : NULL};
+	int err = copy_sum_xattrs(object, &attrs, sum);
+
+	*known = !err;
+	return err == -EACCES ? 0 : err;
+}
+
 char *source_text(int object, size_t *size)
 {
 	af_autoclose int fd = beneath_reopen(object, O_RDONLY);

@@ -44,6 +44,11 @@ int source_is_hash(int object, const struct stat *st, const struct delta_origin 
  * and ACLs. 1, 0 or -errno.
  */
 int source_same_xattrs(int upper, int source);
+/*
+ * What an object's xattrs sum up to (copy.h), in_delta: as its user has set them. *known is false where
+ * they are not ours to read. 0 or -errno.
+ */
+int source_sum_xattrs(int object, bool in_delta, uint64_t *sum, bool *known);
 /* The content of a text, newly allocated; NULL where it is none, or larger than DELTA_TEXT_MAX. */
 char *source_text(int object, size_t *size);
 

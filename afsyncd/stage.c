@@ -74,6 +74,41 @@ static int note_put(struct merge_step *step, int fd)
 	return 0;
 }
 
+/*
+ * Gives the copy (its descriptor) the mode, owner and xattrs that the source's file has, which it is to
+ * replace: only its content has been changed in the delta. Set-id bits were given to another content.
+ */
+static int keep_attrs(struct merge *merge, const struct merge_step *step, int copy)
+{
+	af_autoattrs struct attrs attrs = {0}, now = {0};
+	af_autoclose int fd = -1;
+	const char *name;
+	struct stat st;
+	int dirfd, err = parents_get(&merge->source, step->path, &dirfd, &name);
+
+	if (err)
+		return err == -ENOENT || err == -ENOTDIR || err == -ELOOP ? -ESTALE : err;
+	fd = openat(dirfd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT ? -ESTALE : -errno;
+	if (fstatat(fd, "", &st, AT_EMPTY_PATH) != 0)
+		return -errno;
+	if (!merge_is_same(&step->seen, &st, true))
+		return -ESTALE;
+	err = attrs_read(&attrs, fd, &st, false);
+	if (!err && fstat(copy, &st) != 0)
+		err = -errno;
+	if (!err)
+		err = attrs_read(&now, copy, &st, false);
+	if (err)
+		return err;
+	attrs.mode &= ~(mode_t)(S_ISUID | S_ISGID);
+	attrs.atime_ns = now.atime_ns;
+	attrs.mtime_ns = now.mtime_ns;
+	settle_owner(&attrs, &now);
+	return attrs_write(&attrs, copy, &now);
+}
+
 static int copy_file(struct merge *merge, size_t index)
 {
 	const struct copy_options options = {.keep_holes = true};
@@ -95,6 +130,8 @@ static int copy_file(struct merge *merge, size_t index)
 	err = copy_data(from, to, &options, &result);
 	if (!err)
 		err = copy_attrs(from, &st, to, &attrs);
+	if (!err && step->keep_attrs)
+		err = keep_attrs(merge, step, to);
 	if (!err && fstat(from, &after) != 0)
 		err = -errno;
 	/* Nobody should have it open; who does would make a mixture of it. */
@@ -159,6 +196,8 @@ static int put_text(struct merge *merge, size_t index, const char *content, size
 	err = io_write_all(to, content, size);
 	if (!err)
 		err = copy_attrs(from, &st, to, &attrs);
+	if (!err && step->keep_attrs)
+		err = keep_attrs(merge, step, to);
 	return err ? err : note_put(step, to);
 }
 
@@ -181,7 +220,7 @@ static int stage_put(struct merge *merge, size_t index, const char *content, siz
 	step->upper = merge_seen(&st);
 	if (content)
 		return S_ISREG(st.st_mode) ? put_text(merge, index, content, size) : -ESTALE;
-	if (!take_is_possible(merge, &st))
+	if (step->keep_attrs || !take_is_possible(merge, &st))
 		return stage_copy(merge, index);
 	step->take = true;
 	step->put = step->upper;

@@ -55,6 +55,14 @@ static void hash_target(int path_fd, struct delta_origin *origin)
 	origin->has_hash = true;
 }
 
+/* Without them they are taken for unchanged. */
+static void sum_xattrs(int fd, struct delta_origin *origin)
+{
+	static const struct copy_attrs plain = {.mode_mask = 0};
+
+	origin->has_xattrs = copy_sum_xattrs(fd, &plain, &origin->xattrs) == 0;
+}
+
 static int append_origin(struct af_fs *fs, const struct delta_origin *origin)
 {
 	int err;
@@ -85,7 +93,7 @@ int upper_log_origin(struct af_fs *fs, int lower_dirfd, const char *name, const 
 	af_autoclose int owned = -1;
 	int fd = lower_dirfd, err;
 
-	if (name && !S_ISDIR(st->st_mode)) {
+	if (name) {
 		owned = layer_open_path(&fs->layer, lower_dirfd, name);
 		fd = owned;
 	}
@@ -95,6 +103,8 @@ int upper_log_origin(struct af_fs *fs, int lower_dirfd, const char *name, const 
 	}
 	if (fd >= 0 && S_ISLNK(st->st_mode))
 		hash_target(fd, &origin);
+	else if (fd >= 0)
+		sum_xattrs(fd, &origin);
 	if (result && result->has_hash) {
 		origin.has_hash = true;
 		memcpy(origin.hash, result->hash, sizeof(origin.hash));

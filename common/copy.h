@@ -69,4 +69,14 @@ struct copy_attrs {
  */
 int copy_attrs(int from, const struct stat *st, int to, const struct copy_attrs *attrs);
 
+/*
+ * A sum (of XXH3-64) over the xattrs and ACLs of an object that is no symlink, by which it can be told
+ * whether they are others now: the same for a file and a copy of it, if each is asked with the names
+ * that the mount's user knows (attrs->xattr_name, its other members do not matter). 0 without any.
+ * Returns 0 or -errno; -EACCES where they are not ours to read.
+ */
+int copy_sum_xattrs(int fd, const struct copy_attrs *attrs, uint64_t *sum);
+/* What one of them adds to it. */
+uint64_t copy_xattr_sum(const char *name, const void *value, size_t size);
+
 #endif

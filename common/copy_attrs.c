@@ -14,6 +14,7 @@
 #include <linux/xattr.h>
 #include <string.h>
 #include <sys/xattr.h>
+#include <xxhash.h>
 
 enum { LIST_SIZE = 4096, LINK_SIZE = 32 };
 
@@ -82,13 +83,39 @@ static bool is_copied(const char *name)
 		!strcmp(name, "system.posix_acl_default");
 }
 
-/* value: XATTR_SIZE_MAX bytes to work in. */
-static int copy_xattr(
-	int from, int to, const char *name, const struct copy_attrs *attrs, void *value)
+/* What is done with each xattr that is copied: `name` is what it is called on the other side. */
+struct visit {
+	int (*fn)(const struct visit *visit, const char *name, const void *value, size_t size);
+	const struct copy_attrs *attrs;
+	int to;        /* copying */
+	uint64_t *sum; /* summing up */
+};
+
+static int visit_copy(const struct visit *visit, const char *name, const void *value, size_t size)
 {
+	int err = set_xattr(visit->to, name, value, size);
+
+	return err == -EOPNOTSUPP ? 0 : err;
+}
+
+uint64_t copy_xattr_sum(const char *name, const void *value, size_t size)
+{
+	return XXH3_64bits_withSeed(value, size, XXH3_64bits(name, strlen(name)));
+}
+
+/* Addition, for they are listed in any order. */
+static int visit_sum(const struct visit *visit, const char *name, const void *value, size_t size)
+{
+	*visit->sum += copy_xattr_sum(name, value, size);
+	return 0;
+}
+
+/* value: XATTR_SIZE_MAX bytes to work in. */
+static int visit_xattr(int from, const char *name, const struct visit *visit, void *value)
+{
+	const struct copy_attrs *attrs = visit->attrs;
 	char stored[XATTR_NAME_MAX + 1];
 	ssize_t size;
-	int err;
 
 	if (!is_copied(name))
 		return 0;
@@ -103,12 +130,10 @@ static int copy_xattr(
 		return 0;
 	if (size < 0)
 		return (int)size;
-	err = set_xattr(to, attrs->xattr_name ? stored : name, value, (size_t)size);
-	return err == -EOPNOTSUPP ? 0 : err;
+	return visit->fn(visit, attrs->xattr_name ? stored : name, value, (size_t)size);
 }
 
-static int copy_listed(
-	int from, int to, const struct copy_attrs *attrs, const char *list, size_t size)
+static int visit_listed(int from, const struct visit *visit, const char *list, size_t size)
 {
 	af_autofree char *value = NULL;
 
@@ -119,14 +144,14 @@ static int copy_listed(
 			value = malloc(XATTR_SIZE_MAX);
 		if (!value)
 			return -ENOMEM;
-		err = copy_xattr(from, to, name, attrs, value);
+		err = visit_xattr(from, name, visit, value);
 		if (err)
 			return err;
 	}
 	return 0;
 }
 
-static int copy_xattrs(int from, int to, const struct copy_attrs *attrs)
+static int visit_xattrs(int from, const struct visit *visit)
 {
 	af_autofree char *longer = NULL;
 	char list[LIST_SIZE], *names = list;
@@ -140,7 +165,22 @@ static int copy_xattrs(int from, int to, const struct copy_attrs *attrs)
 	}
 	if (size == -EOPNOTSUPP)
 		return 0;
-	return size < 0 ? (int)size : copy_listed(from, to, attrs, names, (size_t)size);
+	return size < 0 ? (int)size : visit_listed(from, visit, names, (size_t)size);
+}
+
+static int copy_xattrs(int from, int to, const struct copy_attrs *attrs)
+{
+	const struct visit visit = {.fn = visit_copy, .attrs = attrs, .to = to};
+
+	return visit_xattrs(from, &visit);
+}
+
+int copy_sum_xattrs(int fd, const struct copy_attrs *attrs, uint64_t *sum)
+{
+	const struct visit visit = {.fn = visit_sum, .attrs = attrs, .sum = sum};
+
+	*sum = 0;
+	return visit_xattrs(fd, &visit);
 }
 
 static int copy_owner(const struct stat *st, int to, const struct copy_attrs *attrs)

@@ -41,7 +41,7 @@
 
 enum {
 	DELTA_LOG_KIND = 0x4c444641, /* "AFDL" */
-	DELTA_LOG_VERSION = 1,
+	DELTA_LOG_VERSION = 2,
 	DELTA_TEXT_MAX = 1 << 20, /* bytes: of a text's content in an ORIGIN */
 	DELTA_PATH_MAX = 1 << 20, /* bytes: of any path in a record */
 	DELTA_HASH_SIZE = 16,     /* bytes: XXH3-128, canonical (big-endian) form */
@@ -82,6 +82,8 @@ struct delta_origin {
 	uint32_t uid, gid;
 	uint64_t size, ino, dev, nlink;
 	int64_t mtime_ns, ctime_ns, time_ns; /* time_ns: when it was logged, CLOCK_REALTIME */
+	bool has_xattrs;
+	uint64_t xattrs; /* copy_sum_xattrs() of it; 0 of a symlink */
 	bool has_hash;
 	uint8_t hash[DELTA_HASH_SIZE]; /* of a regular file's content, or of a symlink's target */
 	const char *text; /* its content, where it is text of at most DELTA_TEXT_MAX; else NULL */

@@ -19,6 +19,7 @@
 enum {
 	ORIGIN_HAS_HASH = 1,
 	ORIGIN_HAS_TEXT = 2,
+	ORIGIN_HAS_XATTRS = 4,
 	RENAME_IS_DIR = 1,
 	RENAME_IS_NEW = 2,
 };
@@ -202,7 +203,8 @@ int delta_log_origin(struct af_journal *log, const struct delta_origin *origin)
 	if (!origin_is_sound(origin))
 		return -EINVAL;
 	pack_u32(&pack,
-		(origin->has_hash ? ORIGIN_HAS_HASH : 0U) | (origin->text ? ORIGIN_HAS_TEXT : 0U));
+		(origin->has_hash ? ORIGIN_HAS_HASH : 0U) | (origin->text ? ORIGIN_HAS_TEXT : 0U) |
+			(origin->has_xattrs ? ORIGIN_HAS_XATTRS : 0U));
 	pack_u32(&pack, origin->mode);
 	pack_u32(&pack, origin->uid);
 	pack_u32(&pack, origin->gid);
@@ -213,6 +215,7 @@ int delta_log_origin(struct af_journal *log, const struct delta_origin *origin)
 	pack_u64(&pack, (uint64_t)origin->mtime_ns);
 	pack_u64(&pack, (uint64_t)origin->ctime_ns);
 	pack_u64(&pack, (uint64_t)origin->time_ns);
+	pack_u64(&pack, origin->has_xattrs ? origin->xattrs : 0);
 	pack_bytes(&pack, origin->has_hash ? origin->hash : no_hash, DELTA_HASH_SIZE);
 	pack_text(&pack, origin->path, strlen(origin->path));
 	pack_text(&pack, origin->text, origin->text ? origin->text_size : 0);
@@ -355,9 +358,11 @@ int delta_read_unmount(const struct journal_record *record, int64_t *time_ns)
 int delta_read_origin(const struct journal_record *record, struct delta_origin *origin)
 {
 	struct unpack unpack = unpack_begin(record, DELTA_ORIGIN);
-	uint32_t bits = unpack_bits(&unpack, ORIGIN_HAS_HASH | ORIGIN_HAS_TEXT), path_size;
+	uint32_t bits = unpack_bits(&unpack, ORIGIN_HAS_HASH | ORIGIN_HAS_TEXT | ORIGIN_HAS_XATTRS);
+	uint32_t path_size;
 
 	origin->has_hash = bits & ORIGIN_HAS_HASH;
+	origin->has_xattrs = bits & ORIGIN_HAS_XATTRS;
 	origin->mode = unpack_u32(&unpack);
 	origin->uid = unpack_u32(&unpack);
 	origin->gid = unpack_u32(&unpack);
@@ -368,6 +373,7 @@ int delta_read_origin(const struct journal_record *record, struct delta_origin *
 	origin->mtime_ns = (int64_t)unpack_u64(&unpack);
 	origin->ctime_ns = (int64_t)unpack_u64(&unpack);
 	origin->time_ns = (int64_t)unpack_u64(&unpack);
+	origin->xattrs = unpack_u64(&unpack);
 	unpack_bytes(&unpack, origin->hash, sizeof(origin->hash));
 	path_size = unpack_u32(&unpack);
 	origin->text_size = unpack_u32(&unpack);

@@ -292,6 +292,49 @@ static void renames_xattrs(void **state)
 	close_pair(&pair);
 }
 
+static int plain_xattr(void *arg, const char *name, char *out)
+{
+	(void)arg;
+	if (strncmp(name, "user.escaped.", 13) != 0)
+		return -ENODATA;
+	snprintf(out, 256, "user.%s", name + 13);
+	return 0;
+}
+
+static void sums_xattrs_up(void **state)
+{
+	int asked = 0;
+	struct copy_attrs attrs = {.xattr_name = rename_xattr, .arg = &asked};
+	const struct copy_attrs same = {.mode_mask = 0}, plain = {.xattr_name = plain_xattr};
+	uint64_t none, one, two, copied;
+	struct pair pair;
+
+	(void)state;
+	need_xattrs();
+	make_files();
+	open_pair(&pair, O_PATH);
+	look(&pair);
+	assert_int_equal(copy_sum_xattrs(pair.from, &same, &none), 0);
+	assert_int_equal(none, 0);
+	set_xattr("user.a", "1");
+	assert_int_equal(copy_sum_xattrs(pair.from, &same, &one), 0);
+	assert_int_not_equal(one, 0);
+	set_xattr("user.b", "1");
+	assert_int_equal(copy_sum_xattrs(pair.from, &same, &two), 0);
+	assert_true(two != one && two == copy_xattr_sum("user.b", "1", 1) + one);
+	/* The copy, by the names that it was made from, has the same; by its own it has another. */
+	assert_int_equal(copy_attrs(pair.from, &pair.st, pair.to, &attrs), 0);
+	assert_int_equal(copy_sum_xattrs(pair.to, &plain, &copied), 0);
+	assert_true(copied == two);
+	assert_int_equal(copy_sum_xattrs(pair.to, &same, &copied), 0);
+	assert_true(copied != two);
+	/* What was in one name is in the other now. */
+	set_xattr("user.a", "1 ");
+	assert_int_equal(copy_sum_xattrs(pair.from, &same, &copied), 0);
+	assert_true(copied != two);
+	close_pair(&pair);
+}
+
 static void copies_many_and_large_xattrs(void **state)
 {
 	char name[256], value[3001] = "";
@@ -424,6 +467,7 @@ int main(void)
 		TEST(copies_what_cannot_be_opened),
 		TEST(copies_acls),
 		TEST(renames_xattrs),
+		TEST(sums_xattrs_up),
 		TEST(copies_many_and_large_xattrs),
 		TEST(copies_long_lists),
 		TEST(nothing_to_copy_is_no_error),

@@ -67,6 +67,8 @@ static const struct delta_origin an_origin = {.path = "dir/file",
 	.mtime_ns = -1,
 	.ctime_ns = INT64_MAX,
 	.time_ns = INT64_MIN,
+	.has_xattrs = true,
+	.xattrs = UINT64_MAX - 2,
 	.has_hash = true,
 	.hash = {1, 2, 3, 255},
 	.text = "some\ntext",
@@ -144,6 +146,7 @@ static void origin(void **state)
 	assert_true(got.size == origin.size && got.ino == 7 && got.dev == 8 && got.nlink == 2);
 	assert_true(got.mtime_ns == -1 && got.ctime_ns == INT64_MAX && got.time_ns == INT64_MIN);
 	assert_true(got.has_hash && memcmp(got.hash, origin.hash, sizeof(got.hash)) == 0);
+	assert_true(got.has_xattrs && got.xattrs == origin.xattrs);
 	assert_int_equal(got.text_size, 9);
 	assert_memory_equal(got.text, "some\ntext", 10);
 
@@ -155,8 +158,9 @@ static void origin(void **state)
 	assert_int_equal(delta_read_origin(&record, &got), 0);
 	assert_string_equal(got.text, "");
 
-	/* Without a hash its bytes say nothing. */
-	origin = (struct delta_origin){.path = "", .mode = S_IFDIR | 01777, .hash = {9}};
+	/* Without a hash its bytes say nothing; nor does a sum without xattrs. */
+	origin = (struct delta_origin){
+		.path = "", .mode = S_IFDIR | 01777, .hash = {9}, .xattrs = 9};
 	assert_int_equal(delta_log_origin(&log_, &origin), 0);
 	record = last();
 	assert_int_equal(delta_read_origin(&record, &got), 0);
@@ -164,6 +168,8 @@ static void origin(void **state)
 	assert_null(got.text);
 	assert_false(got.has_hash);
 	assert_int_equal(got.hash[0], 0);
+	assert_false(got.has_xattrs);
+	assert_int_equal(got.xattrs, 0);
 }
 
 static void origins_that_cannot_be(void **state)

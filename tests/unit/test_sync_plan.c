@@ -105,7 +105,7 @@ static void append(char *text, const char *format, ...)
 	va_end(args);
 }
 
-/* Entries that are listed, with ! where they stay, then the steps. */
+/* Entries that are listed, with ! where they stay, then the steps, with ~ where attributes are kept. */
 static void describe(const struct plan *plan, char text[TEXT_SIZE])
 {
 	static const char *const kinds[] = {"mkdir", "put", "link", "attrs", "remove"};
@@ -121,8 +121,8 @@ static void describe(const struct plan *plan, char text[TEXT_SIZE])
 	for (size_t i = 0; i < plan->step_count; i++) {
 		const struct plan_step *step = &plan->steps[i];
 
-		append(text, " %s %s%s", kinds[step->kind], step->path,
-			step->content ? "=merged" : "");
+		append(text, " %s %s%s%s", kinds[step->kind], step->path,
+			step->content ? "=merged" : "", step->keep_attrs ? "~" : "");
 		if (step->kind == STEP_PUT && step->seen.mode)
 			append(text, "*"); /* in the place of something */
 		append(text, ",");
@@ -190,6 +190,13 @@ static void each_kind_of_change(void **state)
 		{{{"f", 'f', 'f', "ouastcz", NULL}}, "P f, | attrs f,"},
 		/* Its mode was changed; its content, by the source, stays that. */
 		{{{"f", 'f', 'f', "oam", NULL}}, "P f, | attrs f,"},
+		/* Its content was changed; its mode, by the source, stays that, unless it was changed too. */
+		{{{"f", 'f', 'f', "ouc", NULL}}, "M f, | put f~*,"},
+		{{{"f", 'f', 'f', "oucm", NULL}}, "C! f, |"},
+		{{{"f", 'f', 'f', "oucmt", NULL}}, "M f, | put f*,"},
+		{{{"f", 'f', 'f', "ocM", NULL}}, "C! f, |"},
+		{{{"f", '-', 'f', "ou", NULL}}, "C! f, |"},
+		{{{"f", 'l', 'f', "oucm", NULL}}, "C! f, |"},
 		{{{"d", 'd', 'd', "st", NULL}, {"d/f", 'f', '-', "cm", NULL}}, "A d/f, | put d/f,"},
 		{{{"d", 'd', '-', "cm", NULL}, {"d/f", 'f', '-', "cm", NULL}},
 			"A d, A d/f, | mkdir d, put d/f,"},
