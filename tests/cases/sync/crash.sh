@@ -80,7 +80,7 @@ source='
 	echo m >mode; echo t >time; echo x >xattr; setfattr -n user.note -v old xattr mod; chmod 640 mod
 	for f in link gone pair mix; do echo $f >${f}1; ln ${f}1 ${f}2; done; ln -s mod sym; ln -s mod linkdir
 	mkdir -p dir/deep rmdir/below tofile sub .vscode; echo x >dir/x; echo y >dir/deep/y; echo z >rmdir/below/z
-	echo w >tofile/w; echo d >todir; echo both >both; echo s >sub/s; chmod 750 sub; echo {} >.vscode/settings.json
+	echo w >tofile/w; echo d >todir; echo both >both; echo keeps >keeps; echo s >sub/s; chmod 750 sub; echo {} >.vscode/settings.json
 	touch -d 2001-02-03T04:05:06.789 mod del ren dir/x time dir/deep dir both text tofile rmdir'
 change='
 	echo more >>mod; rm del; mv ren renamed; mkdir -p new/tree/below; echo n >new/tree/n; echo a >added
@@ -88,12 +88,12 @@ change='
 	echo three >link1; rm gone1 gone2; chmod 600 pair1 mix1; rm mix2; ln -sfn added sym; ln -s added sym2
 	mv dir moved; rm -r rmdir tofile; echo now >tofile; rm todir; mkdir todir; echo t >todir/t
 	echo pair >new1; ln new1 new2; sed -i s/2/TWO/ text; echo ours >>both; rm typ; ln -s mod typ; rm linkdir
-	mkdir linkdir; chmod 700 sub; echo s2 >sub/s2; head -c 100000 /dev/zero | tr "\0" x >large'
+	mkdir linkdir; echo more >>keeps; chmod 700 sub; echo s2 >sub/s2; head -c 100000 /dev/zero | tr "\0" x >large'
 
 # All of it is merged. With the other, something is held back and something in conflict.
 pattern clean "$source" "$change"
 pattern stays "$source" "$change; echo {1} >.vscode/settings.json; echo >.envrc" \
-	'sed -i s/6/SIX/ text; echo theirs >>both'
+	'sed -i s/6/SIX/ text; echo theirs >>both; chmod 711 keeps; setfattr -n user.note -v theirs keeps'
 
 # Whoever is not root needs leave to write to these.
 is_root || pattern readonly '
