@@ -31,8 +31,8 @@ FS = attr audit audit_infer change change_rename conn copyup copyup_dir copyup_t
 RUN = bwrap control env facts filter fsmount host identity inside opts plan refusals report rootfs \
 	sandbox show supervise temporary terminal words writes
 SYNC = $(SYNC_PLAN) $(SYNC_APPLY) $(SYNC_SHOW) $(SYNC_DAEMON)
-SYNC_DAEMON = daemon notify table watch
 SYNC_PLAN = changes conflict gather origin plan plan_dirs plan_links plan_moves plan_steps scan source
+SYNC_DAEMON = daemon errand notify table table_option watch watch_look watch_way
 SYNC_APPLY = apply attrs clean clean_log dirs finish history layout merge parents progress record \
 	record_load recover stage state step take undo undo_check
 SYNC_SHOW = beneath diff diff_binary diff_file diff_side diff_text discard fsck fsck_upper hold merge3 \

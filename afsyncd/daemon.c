@@ -1,32 +1,29 @@
 /*
- * The daemon. See daemon.h. What a merge is it leaves to the program that it starts.
+ * The daemon: what is told and what is due, until it is to end. See daemon.h. What a merge is it leaves to
+ * the program that it starts (errand.h), what there is to merge to watch.h.
  */
 #include "daemon.h"
 
 #include "cleanup.h"
-#include "io.h"
+#include "errand.h"
 #include "log.h"
 #include "notify.h"
 #include "table.h"
 #include "watch.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/signalfd.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 
-/* A lock that an ended mount still has for a moment: looked at again, each time after RETRY_MS. */
-enum { MAX_MERGES = 8, RETRY_MS = 20, MAX_TRIES = 100, MESSAGE_SIZE = 1024 };
-
-struct merge {
-	pid_t pid;            /* 0: none */
-	int said;             /* memfd: what it writes to stderr; owned */
-	char *delta, *source; /* owned */
+enum {
+	MAX_ERRANDS = 8,
+	FIRST_REST_MS = 25,
+	LAST_REST_MS = 60000,
+	/* Scans get one part in so many of our time, however often something comes and goes. */
+	SCAN_SHARE = 5,
 };
 
 struct server {
@@ -35,157 +32,156 @@ struct server {
 	struct watch watch;
 	int signal_fd;
 	sigset_t inherited; /* the signal mask that we were started with */
-	struct merge merges[MAX_MERGES];
-	bool ending;
-	bool retry; /* some delta is to be looked at again soon */
+	struct errand errands[MAX_ERRANDS];
+	size_t turn;           /* the delta with which looking begins: nobody is always the first */
+	bool ending, starving; /* no merge could be started, which was told */
+	bool scan;             /* the directories are to be looked at, at scan_at_ms */
+	int64_t scan_at_ms;
 };
 
-static struct merge *free_merge(struct server *server)
+static int scan(struct server *server)
 {
-	for (size_t i = 0; i < MAX_MERGES; i++)
-		if (server->merges[i].pid == 0)
-			return &server->merges[i];
-	return NULL;
+	int64_t begin = watch_now_ms(), end;
+	int err = watch_scan(&server->watch, &server->table);
+
+	if (err)
+		log_error("watch: %s", strerror(-err));
+	end = watch_now_ms();
+	/* Of what cannot be watched nobody tells. */
+	server->scan = err || server->watch.is_full;
+	server->scan_at_ms =
+		end + (server->scan ? WATCH_AGAIN_MS : (SCAN_SHARE - 1) * (end - begin));
+	return err;
 }
 
-/* In the child: becomes the afsyncd that merges. */
-static void exec_merge(const struct server *server, const struct watched *delta, int said)
-{
-	const struct table_row *row = delta->row;
-	const char **argv = calloc(row->option_count + 5, sizeof(*argv));
-	size_t count = 0;
+/* ---- merges ------------------------------------------------------------------------------------- */
 
-	if (!argv || dup2(said, STDERR_FILENO) < 0)
-		_exit(2);
-	argv[count++] = "afsyncd";
-	for (size_t i = 0; i < row->option_count; i++)
-		argv[count++] = row->options[i];
-	argv[count++] = "--";
-	argv[count++] = delta->path;
-	argv[count++] = row->source;
-	sigprocmask(SIG_SETMASK, &server->inherited, NULL);
-	/* Our own group: a terminal's Ctrl-C ends the daemon, which waits for merges. */
-	setpgid(0, 0);
-	execv("/proc/self/exe", (char *const *)(uintptr_t)argv);
-	_exit(2);
+static bool is_merging(const struct server *server)
+{
+	for (size_t i = 0; i < MAX_ERRANDS; i++)
+		if (server->errands[i].pid)
+			return true;
+	return false;
 }
 
-static void start_merge(struct server *server, struct merge *merge, struct watched *delta)
+/* NULL: there are enough, or one into this source, for which a second would but wait. */
+static struct errand *free_errand(struct server *server, const char *source)
 {
-	int said = memfd_create("afsyncd", MFD_CLOEXEC);
-	pid_t pid = said < 0 ? -1 : fork();
+	struct errand *none = NULL;
 
-	if (pid == 0)
-		exec_merge(server, delta, said);
-	if (pid < 0) {
-		log_error("%s: %s", delta->path, strerror(errno));
-		if (said >= 0)
-			close(said);
+	for (size_t i = 0; i < MAX_ERRANDS; i++) {
+		struct errand *errand = &server->errands[i];
+
+		if (!errand->pid)
+			none = errand;
+		else if (strcmp(errand->source, source) == 0)
+			return NULL;
+	}
+	return none;
+}
+
+/* One that always has something to merge anew lets the others go first. */
+static void rest(struct watched *delta)
+{
+	int64_t pause = FIRST_REST_MS;
+
+	for (unsigned int i = 1; i < delta->streak && pause < LAST_REST_MS; i++)
+		pause *= 2;
+	if (delta->streak++)
+		delta->rest_until_ms =
+			watch_now_ms() + (pause < LAST_REST_MS ? pause : LAST_REST_MS);
+}
+
+static void start(struct server *server, struct errand *errand, struct watched *delta, int dir_fd)
+{
+	int err = errand_start(errand, delta->path, dir_fd, delta->row, &server->inherited);
+
+	if (!err) {
+		delta->dirty = false;
+		delta->child = errand->pid;
+		server->starving = false;
+		rest(delta);
 		return;
 	}
-	*merge = (struct merge){.pid = pid,
-		.said = said,
-		.delta = strdup(delta->path),
-		.source = strdup(delta->row->source)};
-	delta->child = pid;
+	if (!server->starving)
+		log_error("%s: no merge can be started: %s; tried again every %d s", delta->path,
+			strerror(-err), WATCH_AGAIN_MS / 1000);
+	server->starving = true;
+	watch_renew(delta);
+	delta->look_at_ms = watch_now_ms() + WATCH_AGAIN_MS;
 }
 
-/* Looks at every delta that something happened to, and merges what can be. */
-static void consider(struct server *server)
+static void look_at(struct server *server, struct watched *delta)
 {
-	server->retry = false;
-	for (size_t i = 0; i < server->watch.count && !server->ending; i++) {
-		struct watched *delta = &server->watch.deltas[i];
-		struct merge *merge = free_merge(server);
+	struct errand *errand = free_errand(server, delta->row->source);
+	af_autoclose int dir_fd = -1;
 
-		if (!delta->dirty || !delta->row || delta->child || !merge)
-			continue;
-		switch (watch_look(delta)) {
-		case WATCH_IDLE:
-			delta->dirty = false;
-			break;
-		case WATCH_BUSY:
-			/* Its mount's end will tell, unless it is what has just told. */
-			delta->dirty = ++delta->tries < MAX_TRIES;
-			server->retry |= delta->dirty;
-			continue;
-		case WATCH_READY:
-			delta->dirty = false;
-			start_merge(server, merge, delta);
-			break;
+	/* Another one's end leads here again. */
+	if (!errand)
+		return;
+	switch (watch_look(delta, &dir_fd)) {
+	case WATCH_IDLE:
+		delta->dirty = false;
+		delta->streak = 0;
+		break;
+	case WATCH_BUSY:
+		watch_postpone(delta);
+		break;
+	case WATCH_WAITS:
+		delta->look_at_ms = watch_now_ms() + WATCH_AGAIN_MS;
+		break;
+	case WATCH_READY:
+		start(server, errand, delta, dir_fd);
+		break;
+	}
+}
+
+/* When it is to be looked at, -1: nobody knows. */
+static int64_t due(const struct watched *delta)
+{
+	if (!delta->dirty || !delta->row || delta->child)
+		return -1;
+	return delta->look_at_ms > delta->rest_until_ms ? delta->look_at_ms : delta->rest_until_ms;
+}
+
+/* Merges what can be. Returns when to come back, -1: when something happens. */
+static int64_t consider(struct server *server)
+{
+	int64_t now = watch_now_ms(), next = -1;
+	size_t count = server->watch.count, first = count ? server->turn % count : 0;
+
+	for (size_t i = 0; i < count; i++) {
+		struct watched *delta = server->watch.deltas[(first + i) % count];
+		int64_t at = due(delta);
+
+		if (at >= 0 && at <= now) {
+			look_at(server, delta);
+			if (delta->child)
+				server->turn = first + i + 1;
+			at = due(delta);
 		}
-		delta->tries = 0;
+		if (at > now && (next < 0 || at < next))
+			next = at;
 	}
+	return next;
 }
 
-/* A line without the name of the program that wrote it. */
-static const char *without_prefix(const char *line)
+static void end_errand(struct server *server, struct errand *errand, int status)
 {
-	static const char prefix[] = "afsyncd: ";
+	pid_t pid = errand->pid;
+	bool failed = errand_end(errand, status);
 
-	return strncmp(line, prefix, strlen(prefix)) == 0 ? line + strlen(prefix) : line;
-}
-
-/* The first and the last line that a merge has said, within text; the same one where it is alone. */
-static void said_lines(int fd, char *text, size_t size, const char **first, const char **last)
-{
-	struct stat st = {.st_size = 0};
-	off_t tail;
-	ssize_t got;
-	size_t half = size / 2;
-
-	fstat(fd, &st);
-	got = pread(fd, text, half - 1, 0);
-	text[got > 0 ? got : 0] = '\0';
-	text[strcspn(text, "\n")] = '\0';
-	tail = st.st_size > (off_t)half ? st.st_size - (off_t)half + 1 : 0;
-	got = pread(fd, text + half, half - 1, tail);
-	while (got > 0 && text[half + (size_t)got - 1] == '\n')
-		got--;
-	text[half + (size_t)(got > 0 ? got : 0)] = '\0';
-	*first = without_prefix(text);
-	*last = strrchr(text + half, '\n');
-	*last = without_prefix(*last ? *last + 1 : text + half);
-}
-
-static void report(const struct merge *merge, int status)
-{
-	const char *delta = merge->delta ? merge->delta : "a delta";
-	const char *source = merge->source ? merge->source : "its source";
-	char text[2 * MESSAGE_SIZE];
-	const char *first, *last;
-
-	said_lines(merge->said, text, sizeof(text), &first, &last);
-	if (WIFSIGNALED(status))
-		log_error("%s: into %s: killed by signal %d", delta, source, WTERMSIG(status));
-	else if (WEXITSTATUS(status) > 1)
-		log_error("%s: into %s: nothing is merged: %s", delta, source, first);
-	else if (WEXITSTATUS(status) == 1)
-		log_warn("%s: %s; %s", delta, last, first);
-	else if (*last)
-		log_notice("%s: %s", delta, last);
-	else
-		log_info("%s: into %s: nothing to merge", delta, source);
-}
-
-static void end_merge(struct server *server, pid_t pid, int status)
-{
-	for (size_t i = 0; i < MAX_MERGES; i++) {
-		struct merge *merge = &server->merges[i];
-
-		if (merge->pid != pid)
-			continue;
-		report(merge, status);
-		close(merge->said);
-		free(merge->delta);
-		free(merge->source);
-		*merge = (struct merge){0};
-	}
 	for (size_t i = 0; i < server->watch.count; i++) {
-		if (server->watch.deltas[i].child != pid)
+		struct watched *delta = server->watch.deltas[i];
+
+		if (delta->child != pid)
 			continue;
-		server->watch.deltas[i].child = 0;
-		server->watch.deltas[i].dirty = true; /* mounted again meanwhile? */
+		delta->child = 0;
+		delta->dirty = true; /* mounted again meanwhile? */
+		delta->look_at_ms = 0;
+		delta->wait_ms = 0;
+		if (failed)
+			watch_failed(delta);
 	}
 }
 
@@ -195,45 +191,39 @@ static void reap(struct server *server)
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		end_merge(server, pid, status);
+		for (size_t i = 0; i < MAX_ERRANDS; i++)
+			if (server->errands[i].pid == pid)
+				end_errand(server, &server->errands[i], status);
 }
 
-static bool is_merging(const struct server *server)
-{
-	for (size_t i = 0; i < MAX_MERGES; i++)
-		if (server->merges[i].pid)
-			return true;
-	return false;
-}
+/* ---- what it is told ---------------------------------------------------------------------------- */
 
-static int scan(struct server *server)
-{
-	int err = watch_scan(&server->watch, &server->table);
-
-	if (err)
-		log_error("watch: %s", strerror(-err));
-	return err;
-}
-
-/* The old table stays where the new one cannot be read. */
+/* The old table stays where the new one cannot be read. What was tried in vain is tried again. */
 static void reload(struct server *server)
 {
-	struct table old = server->table;
+	struct table old = server->table, new;
 
-	notify_reloading();
-	if (table_load(&server->table, server->table_path) != 0) {
-		table_fini(&server->table);
-		server->table = old;
+	if (table_load(&new, server->table_path) == 0) {
+		server->table = new;
+		log_notice("%s: read again: %zu rows", server->table_path, new.count);
 	} else {
-		/* Rows that a delta is known by are the old table's. */
-		scan(server);
-		for (size_t i = 0; i < server->watch.count; i++)
-			if (!server->watch.deltas[i].seen)
-				server->watch.deltas[i].row = NULL;
-		table_fini(&old);
-		log_notice("%s: read again: %zu rows", server->table_path, server->table.count);
+		table_fini(&new);
+		old = (struct table){0};
 	}
-	notify_state("READY=1");
+	/* Until then deltas are known by rows of the old one. */
+	scan(server);
+	table_fini(&old);
+	watch_renew_all(&server->watch);
+}
+
+/* The first time we wait for merges, the second time these are to end as well. */
+static void end(struct server *server)
+{
+	if (!server->ending)
+		notify_state("STOPPING=1");
+	for (size_t i = 0; i < MAX_ERRANDS && server->ending; i++)
+		errand_stop(&server->errands[i]);
+	server->ending = true;
 }
 
 static void handle_signals(struct server *server)
@@ -241,40 +231,75 @@ static void handle_signals(struct server *server)
 	struct signalfd_siginfo info;
 
 	while (read(server->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
-		if (info.ssi_signo == SIGHUP)
-			reload(server);
-		else if (info.ssi_signo == SIGCHLD)
+		if (info.ssi_signo == SIGCHLD) {
 			reap(server);
-		else
-			server->ending = true;
+		} else if (info.ssi_signo != SIGHUP) {
+			end(server);
+		} else if (!server->ending) {
+			notify_reloading();
+			reload(server);
+			notify_state("READY=1");
+		}
 	}
+}
+
+/* ---- the loop ----------------------------------------------------------------------------------- */
+
+/* Does what is due; for how long then to wait: ms, -1: until something happens. */
+static int work(struct server *server)
+{
+	int64_t next, now = watch_now_ms();
+
+	if (server->ending)
+		return -1;
+	if (server->scan && server->scan_at_ms <= now)
+		scan(server);
+	next = consider(server);
+	if (server->scan && (next < 0 || server->scan_at_ms < next))
+		next = server->scan_at_ms;
+	if (next < 0)
+		return -1;
+	now = watch_now_ms();
+	return next > now ? (int)(next - now) : 0;
 }
 
 static void serve(struct server *server)
 {
-	while (!server->ending || is_merging(server)) {
-		struct pollfd fds[] = {{.fd = server->signal_fd, .events = POLLIN},
-			{.fd = server->watch.fd, .events = POLLIN}};
+	enum { SIGNALS, WATCH, ERRANDS };
 
-		consider(server);
-		if (poll(fds, 2, server->retry ? RETRY_MS : -1) < 0 && errno != EINTR)
+	while (!server->ending || is_merging(server)) {
+		struct pollfd fds[ERRANDS + MAX_ERRANDS] = {
+			[SIGNALS] = {.fd = server->signal_fd, .events = POLLIN},
+			[WATCH] = {.fd = server->watch.fd, .events = POLLIN},
+		};
+		int timeout_ms = work(server);
+
+		for (size_t i = 0; i < MAX_ERRANDS; i++)
+			fds[ERRANDS + i] =
+				(struct pollfd){.fd = server->errands[i].said_fd, .events = POLLIN};
+		if (poll(fds, ERRANDS + MAX_ERRANDS, timeout_ms) < 0 && errno != EINTR)
 			break;
+		for (size_t i = 0; i < MAX_ERRANDS; i++)
+			if (fds[ERRANDS + i].revents)
+				errand_read(&server->errands[i]);
+		server->scan |= watch_read(&server->watch);
 		handle_signals(server);
-		if (watch_read(&server->watch))
-			scan(server);
 	}
 }
 
 static int open_signals(struct server *server)
 {
-	sigset_t set;
+	sigset_t set, blocked;
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGHUP);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGCHLD);
-	sigprocmask(SIG_BLOCK, &set, &server->inherited);
+	blocked = set;
+	/* Where nobody reads the log any more, we go on without one. */
+	sigaddset(&blocked, SIGPIPE);
+	sigprocmask(SIG_BLOCK, &blocked, &server->inherited);
 	server->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	return server->signal_fd < 0 ? -errno : 0;
 }
@@ -284,6 +309,8 @@ int daemon_serve(const char *table_path)
 	struct server server = {.table_path = table_path, .signal_fd = -1, .watch = {.fd = -1}};
 	int err = open_signals(&server);
 
+	for (size_t i = 0; i < MAX_ERRANDS; i++)
+		server.errands[i] = ERRAND_NONE;
 	if (!err)
 		err = watch_init(&server.watch);
 	if (err)
@@ -296,7 +323,6 @@ int daemon_serve(const char *table_path)
 		log_notice("%s: %zu rows", table_path, server.table.count);
 		notify_state("READY=1");
 		serve(&server);
-		notify_state("STOPPING=1");
 	}
 	watch_fini(&server.watch);
 	table_fini(&server.table);

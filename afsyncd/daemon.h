@@ -9,7 +9,8 @@
 
 /*
  * In the foreground until SIGTERM or SIGINT; SIGHUP reads the table again. Merges that are under way are
- * waited for. Returns 0, or -errno, reported, where it could not begin.
+ * waited for; at a second such signal they are ended. Returns 0, or -errno, reported, where it could not
+ * begin.
  */
 int daemon_serve(const char *table_path);
 

@@ -14,8 +14,8 @@
  *     tell.c       what became of it, on standard error
  *     merge3.c     three-way merges of texts, with diff3(1)
  *     fsck.c       a delta checked, and discard.c: thrown away
- *     daemon.c     merges as mounts end, each by another afsyncd: table.c (of what), watch.c (when), and
- *                  notify.c (how it is, for a service manager)
+ *     daemon.c     merges as mounts end: table.c (of what), watch.h (when), errand.c (each by another
+ *                  afsyncd), and notify.c (how it is, for a service manager)
  *
  * What is written here was read from a delta, and a delta is written by somebody who is not trusted:
  * no path of it is ever resolved, each name is opened in the directory that holds it.
@@ -115,7 +115,8 @@ static int load_lists(struct run *run)
 static int open_delta(struct run *run, enum delta_use use)
 {
 	struct delta_fault fault;
-	int err = delta_open(&run->delta, run->delta_path, use, &fault);
+	/* By the word that was given: a descriptor's name goes on naming that directory. */
+	int err = delta_open(&run->delta, run->opts->delta, use, &fault);
 
 	if (err)
 		log_error("%s: %s", run->opts->delta, fault.text);

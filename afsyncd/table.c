@@ -6,49 +6,29 @@
 #include "cleanup.h"
 #include "io.h"
 #include "log.h"
+#include "table_option.h"
 
-#include <bsd/stdlib.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { MAX_FIELDS = 3, MAX_TABLE = 16 << 20 /* bytes */ };
 
-static const struct {
-	const char *name;
-	bool has_value;
-} known[] = {
-	{"conflict", true},
-	{"exclude", true},
-	{"hold", true},
-	{"no-hold", false},
-	{"policy", true},
-	{"preset", true},
-	{"rule", true},
-	{"state", true},
-	{"undo-keep", true},
-};
+/* A NUL byte in the file, which is no line's end, made into something that is refused. */
+enum { INSTEAD_OF_NUL = 1 };
 
-static const char *const strategies[] = {"lww", "keep", "both", "fail", "merge"};
-
-/* Where messages say that something is wrong. */
-struct place {
-	const char *file;
-	unsigned int line;
-};
-
-static int wrong(const struct place *place, const char *what, const char *why)
+static bool is_control(char c)
 {
-	log_error("%s:%u: %s: %s", place->file, place->line, what, why);
-	return -EINVAL;
+	return (unsigned char)c < ' ' || c == 0x7f;
 }
 
 /* Replaces \OOO (three octal digits) in place, as fstab has it. */
-static void unescape(char *text)
+static int unescape(const struct table_place *place, char *text)
 {
-	char *to = text;
+	char *to = text, *const begin = text;
 
 	for (const char *from = text; *from; to++) {
 		if (from[0] == '\\' && from[1] >= '0' && from[1] <= '3' && from[2] >= '0' &&
@@ -58,79 +38,13 @@ static void unescape(char *text)
 		} else {
 			*to = *from++;
 		}
-	}
-	*to = '\0';
-}
-
-static bool is_one_of(const char *value, const char *const *names, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		if (strcmp(value, names[i]) == 0)
-			return true;
-	return false;
-}
-
-static int check_value(const struct place *place, const char *name, const char *value)
-{
-	const char *problem = NULL;
-
-	if (strcmp(name, "conflict") == 0 &&
-		!is_one_of(value, strategies, sizeof(strategies) / sizeof(strategies[0])))
-		return wrong(place, value, "not lww, keep, both, fail or merge");
-	if (strcmp(name, "undo-keep") == 0)
-		strtonum(value, 0, INT_MAX, &problem);
-	return problem ? wrong(place, value, "not a number of merges") : 0;
-}
-
-static int add_option(struct table_row *row, const struct place *place, const char *option)
-{
-	size_t len = strcspn(option, "="), i = 0;
-	const char *value = option[len] ? option + len + 1 : NULL;
-	char **options;
-
-	if (*option == '\0' || strcmp(option, "defaults") == 0)
-		return 0;
-	while (i < sizeof(known) / sizeof(known[0]) &&
-		!(strlen(known[i].name) == len && strncmp(known[i].name, option, len) == 0))
-		i++;
-	if (i == sizeof(known) / sizeof(known[0]))
-		return wrong(place, option, "not an option here");
-	if (known[i].has_value != (value != NULL))
-		return wrong(
-			place, option, value ? "takes no value" : "needs a value (NAME=VALUE)");
-	if (value && check_value(place, known[i].name, value) != 0)
-		return -EINVAL;
-	options = reallocarray(row->options, row->option_count + 1, sizeof(*options));
-	if (!options)
-		return -ENOMEM;
-	row->options = options;
-	if (asprintf(&options[row->option_count], "--%s", option) < 0)
-		return -ENOMEM;
-	row->option_count++;
-	return 0;
-}
-
-/* OPTION[,OPTION]...: a backslash before a comma keeps it. */
-static int add_options(struct table_row *row, const struct place *place, const char *text)
-{
-	af_autofree char *one = malloc(strlen(text) + 1);
-	size_t used = 0;
-	int err = one ? 0 : -ENOMEM;
-
-	for (const char *c = text; !err; c++) {
-		if (*c == ',' || *c == '\0') {
-			one[used] = '\0';
-			used = 0;
-			err = add_option(row, place, one);
-			if (*c == '\0')
-				break;
-		} else {
-			if (c[0] == '\\' && c[1] == ',')
-				c++;
-			one[used++] = *c;
+		if (is_control(*to)) {
+			*to = '\0';
+			return table_wrong(place, begin, "a control character follows");
 		}
 	}
-	return err;
+	*to = '\0';
+	return 0;
 }
 
 static void row_fini(struct table_row *row)
@@ -142,18 +56,68 @@ static void row_fini(struct table_row *row)
 	free(row->options);
 }
 
-static int set_path(const struct place *place, const char *what, const char *text, char **path)
+/* ---- paths -------------------------------------------------------------------------------------- */
+
+static bool is_dots(const char *component, size_t len)
+{
+	return len <= 2 && strspn(component, ".") >= len;
+}
+
+/* A copy with single slashes and none at the end, NULL where there is no memory. */
+static char *plain_copy(const char *path)
+{
+	char *copy = calloc(1, strlen(path) + 2), *to = copy;
+
+	while (copy && *path) {
+		size_t len = strcspn(path, "/");
+
+		if (len > 0) {
+			*to++ = '/';
+			memcpy(to, path, len);
+			to += len;
+		}
+		path += len + (path[len] == '/');
+	}
+	if (to == copy && copy)
+		*to = '/';
+	return copy;
+}
+
+static int set_path(
+	const struct table_place *place, const char *what, const char *text, char **path)
 {
 	if (text[0] != '/')
-		return wrong(place, text, what);
-	*path = strdup(text);
+		return table_wrong(place, text, what);
+	if (strlen(text) >= PATH_MAX)
+		return table_wrong(place, "a path", "longer than any path can be");
+	for (const char *c = text; *c;) {
+		size_t len = strcspn(c, "/");
+
+		if (len && is_dots(c, len))
+			return table_wrong(place, text, "no . or .. in a path here");
+		c += len + (c[len] == '/');
+	}
+	*path = plain_copy(text);
 	return *path ? 0 : -ENOMEM;
 }
 
-/* Splits the line at blanks; the number of words, MAX_FIELDS + 1 where there are more. */
-static size_t split(char *line, char *fields[MAX_FIELDS])
+static size_t literal_part(const char *pattern)
 {
-	size_t count = 0;
+	size_t len = strcspn(pattern, TABLE_WILDCARDS);
+
+	if (!pattern[len])
+		return len;
+	while (pattern[len - 1] != '/')
+		len--;
+	return len;
+}
+
+/* ---- lines -------------------------------------------------------------------------------------- */
+
+/* Splits the line at blanks; the number of words, MAX_FIELDS + 1 where there are more, or -errno. */
+static int split(const struct table_place *place, char *line, char *fields[MAX_FIELDS])
+{
+	int count = 0;
 	char *word;
 
 	while ((word = strsep(&line, " \t"))) {
@@ -161,22 +125,54 @@ static size_t split(char *line, char *fields[MAX_FIELDS])
 			continue;
 		if (count == MAX_FIELDS)
 			return MAX_FIELDS + 1;
-		unescape(word);
+		if (unescape(place, word) != 0)
+			return -EINVAL;
 		fields[count++] = word;
 	}
 	return count;
 }
 
-static int add_row(struct table *table, const struct place *place, char *fields[], size_t count)
+static int check_new(
+	const struct table *table, const struct table_place *place, const char *pattern)
+{
+	af_autofree char *why = NULL;
+
+	for (size_t i = 0; i < table->count; i++) {
+		if (strcmp(table->rows[i].pattern, pattern) != 0)
+			continue;
+		if (asprintf(&why, "line %u has this pattern", table->rows[i].line) < 0) {
+			why = NULL;
+			return -ENOMEM;
+		}
+		return table_wrong(place, pattern, why);
+	}
+	return 0;
+}
+
+static int fill_row(
+	struct table_row *row, const struct table_place *place, char *fields[], int count)
+{
+	int err =
+		set_path(place, "the delta's pattern must begin with /", fields[0], &row->pattern);
+
+	if (!err && strcmp(row->pattern, "/") == 0)
+		err = table_wrong(place, fields[0], "no delta can be there");
+	if (!err)
+		err = set_path(place, "the source must begin with /", fields[1], &row->source);
+	if (err)
+		return err;
+	row->literal = literal_part(row->pattern);
+	return count == MAX_FIELDS ? table_add_options(row, place, fields[2]) : 0;
+}
+
+static int add_row(struct table *table, const struct table_place *place, char *fields[], int count)
 {
 	struct table_row row = {.line = place->line};
 	struct table_row *rows;
-	int err = set_path(place, "the delta's pattern must begin with /", fields[0], &row.pattern);
+	int err = fill_row(&row, place, fields, count);
 
 	if (!err)
-		err = set_path(place, "the source must begin with /", fields[1], &row.source);
-	if (!err && count == MAX_FIELDS)
-		err = add_options(&row, place, fields[2]);
+		err = check_new(table, place, row.pattern);
 	rows = err ? NULL : reallocarray(table->rows, table->count + 1, sizeof(*rows));
 	if (!rows) {
 		row_fini(&row);
@@ -198,31 +194,47 @@ static void cut_comment(char *line)
 	}
 }
 
-static int add_line(struct table *table, const struct place *place, char *line)
+static int add_line(struct table *table, const struct table_place *place, char *line)
 {
 	char *fields[MAX_FIELDS];
-	size_t count;
+	int count;
 
 	cut_comment(line);
-	count = split(line, fields);
-	if (count == 0)
-		return 0;
+	count = split(place, line, fields);
+	if (count <= 0)
+		return count;
 	if (count < 2 || count > MAX_FIELDS)
-		return wrong(place, fields[0], "a row is DELTA-GLOB SOURCE [OPTIONS]");
+		return table_wrong(place, fields[0], "a row is DELTA-GLOB SOURCE [OPTIONS]");
 	return add_row(table, place, fields, count);
+}
+
+static int read_table(const char *path, char **text)
+{
+	af_autoclose int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct stat st;
+	size_t size;
+	int err;
+
+	if (fd < 0 || fstat(fd, &st) != 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
+	err = io_read_all(fd, MAX_TABLE, text, &size);
+	for (size_t i = 0; !err && i < size; i++)
+		if ((*text)[i] == '\0')
+			(*text)[i] = INSTEAD_OF_NUL;
+	return err;
 }
 
 int table_load(struct table *table, const char *path)
 {
-	af_autoclose int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	struct place place = {.file = path};
+	struct table_place place = {.file = path};
 	af_autofree char *text = NULL;
 	char *rest, *line;
-	size_t size;
 	int err;
 
 	*table = (struct table){0};
-	err = fd < 0 ? -errno : io_read_all(fd, MAX_TABLE, &text, &size);
+	err = read_table(path, &text);
 	rest = text;
 	while (!err && (line = strsep(&rest, "\n"))) {
 		place.line++;
@@ -231,7 +243,7 @@ int table_load(struct table *table, const char *path)
 			err = -ENOMEM;
 	}
 	if (err)
-		log_error("%s: %s", path, strerror(-err));
+		log_error("%s: %s", path, err == -EINVAL ? "not a regular file" : strerror(-err));
 	return err;
 }
 

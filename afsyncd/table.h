@@ -9,7 +9,13 @@
 #include <stddef.h>
 
 struct table_row {
-	char *pattern;  /* absolute; for glob(7); owned, as all here */
+	/* For glob(7): absolute, single slashes, none at the end; owned, as all here. */
+	char *pattern;
+	/*
+	 * So many bytes of it come before the first component with a wildcard, the slash included; all of
+	 * them where there is none. Nobody but who wrote the table says what these lead to.
+	 */
+	size_t literal;
 	char *source;   /* absolute */
 	char **options; /* as afsyncd takes them: --NAME or --NAME=VALUE */
 	size_t option_count;
@@ -22,8 +28,9 @@ struct table {
 };
 
 /*
- * Reads the file. A row that is wrong is reported with file and line, and left out. Returns 0, or -errno,
- * reported, where the file cannot be read. Released with table_fini() in any case.
+ * Reads the file. A row that is wrong is reported with file and line, and left out: so is one whose pattern
+ * another had before. Returns 0, or -errno, reported, where the file cannot be read. Released with
+ * table_fini() in any case.
  */
 int table_load(struct table *table, const char *path);
 void table_fini(struct table *table);
