@@ -54,6 +54,7 @@ struct watched {
 	int64_t rest_until_ms; /* not merged before that */
 	enum watch_why why;
 	bool told;                      /* why */
+	int64_t tell_at_ms;             /* not before that, of one that is WATCH_INCOMPLETE */
 	pid_t child;                    /* that merges it; 0: none */
 	struct watch_stamp log, source; /* when it was looked at last */
 	int64_t mount_ns; /* by the log, when the mount began whose end was tried last; 0: unknown */

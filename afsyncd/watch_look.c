@@ -119,16 +119,18 @@ static bool is_empty(int dir_fd)
 /* It may be about to be made, or be for somebody to make one in: so it is told only later, if at all. */
 static enum watch_state incomplete(struct watched *delta, int dir_fd, const char *what, int err)
 {
-	bool first = delta->why != WATCH_INCOMPLETE;
+	int64_t now = watch_now_ms();
 
 	delta->log = (struct watch_stamp){0};
 	if (is_empty(dir_fd))
 		return WATCH_IDLE;
-	if (first) {
+	if (delta->why != WATCH_INCOMPLETE) {
 		delta->why = WATCH_INCOMPLETE;
 		delta->told = false;
-		return WATCH_WAITS;
+		delta->tell_at_ms = now + WATCH_AGAIN_MS;
 	}
+	if (now < delta->tell_at_ms)
+		return WATCH_WAITS;
 	tell(delta, WATCH_INCOMPLETE, "no delta: %s: %s", what, strerror(-err));
 	return WATCH_IDLE;
 }

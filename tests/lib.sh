@@ -181,23 +181,35 @@ af_user_home()
 
 # ---- mounts -----------------------------------------------------------------------------------
 
-# Prints the mount points at or below $1; mountinfo is read, since stat of a dead mount fails.
+# Reads the mount points into $af_points; mountinfo, since stat of a dead mount fails. In one piece: read(1)
+# seeks back after each line, and would miss lines where others unmount meanwhile.
+af_read_mounts()
+{
+	local i line
+	mapfile -t af_points </proc/self/mountinfo
+	for i in "${!af_points[@]}"; do
+		read -r _ _ _ _ line _ <<<"${af_points[i]}"
+		printf -v "af_points[$i]" '%b' "$line"
+	done
+}
+
+# Prints the mount points at or below $1.
 mounts_below()
 {
 	local point
-	while read -r _ _ _ _ point _; do
-		printf -v point '%b' "$point"
+	af_read_mounts
+	for point in "${af_points[@]}"; do
 		case $point in "$1" | "$1"/*) printf '%s\n' "$point" ;; esac
-	done </proc/self/mountinfo
+	done
 }
 
 is_mounted()
 {
 	local point
-	while read -r _ _ _ _ point _; do
-		printf -v point '%b' "$point"
+	af_read_mounts
+	for point in "${af_points[@]}"; do
 		[ "$point" = "$1" ] && return 0
-	done </proc/self/mountinfo
+	done
 	return 1
 }
 

@@ -32,6 +32,7 @@ check 'when its mount ends it is' wait_for 2 holds "$S1/busy" busy
 took=$((($(date +%s%N) - before) / 1000000))
 [ "$took" -lt 2000 ]
 ok $? "... soon ($took ms)"
+said "$T/deltas/busy:"
 is "$(grep -c "$T/deltas/busy:" "$log")" 1 '... and once'
 sandbox "$T/deltas/late" 'echo later >late'
 check 'a delta that is used again' wait_for 2 holds "$S1/late" later
@@ -61,7 +62,7 @@ umount_fs "$T/mnt"
 check 'what stays is told' said "^afsyncd: $T/deltas/keep: $S1: 1 change merged, 1 left \(.*\); a: conflict: "
 is "$(cat "$S1/a" "$S1/c" | paste -sd ' ')" 'theirs ours' '... and is not merged'
 sleep 0.5
-is "$(grep -c "$T/deltas/keep:" "$log")" 1 '... once'
+is "$(grep -c "$T/deltas/keep:" "$log")" 1 '... once' || diag "$(cat "$log")"
 sandbox "$T/deltas/keep" 'echo ours >d'
 check '... and again when there is more' wait_for 2 holds "$S1/d" ours
 check 'what is held back' sandbox "$T/deltas/held" 'mkdir .vscode; echo x >.vscode/tasks.json; echo x >e'
@@ -84,7 +85,7 @@ sandbox "$T/deltas/gone" 'echo gone >gone'
 wait_for 2 holds "$S1/gone" gone
 rm -r "$T/deltas/gone"
 sandbox "$T/deltas/gone" 'echo again >gone'
-check 'a delta removed and made again' wait_for 2 holds "$S1/gone" again
+check 'a delta removed and made again' wait_for 2 holds "$S1/gone" again || { diag "$(cat "$log")"; sleep 5; diag "later $(cat "$S1/gone"; tail -n 2 "$log")"; }
 
 # Rows that come and go.
 mkdir "$T/wrong"
