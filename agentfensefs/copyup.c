@@ -119,8 +119,6 @@ static int make_copy(struct copy *copy, enum copyup_how how)
 		err = copyup_set_ino(copy->fd, copy->inode ? copy->inode->shown : copy->st.st_ino);
 	if (!err)
 		err = copyup_dress(copy->fs, copy->lower_fd, &copy->st, copy->fd);
-	if (!err && S_ISREG(copy->st.st_mode) && copy->fs->upper->sync && fsync(copy->fd) != 0)
-		err = -errno;
 	return err;
 }
 
@@ -132,9 +130,23 @@ static int log_targets(struct copy *copy)
 	for (size_t i = 0; i < copy->count && !err; i++)
 		err = upper_log_origin(
 			copy->fs, copy->lower_fd, NULL, copy->targets[i].path, &copy->st, result);
-	if (!err && copy->count > 0)
-		err = upper_log_sync(copy->fs);
 	return err;
+}
+
+/*
+ * The copy and the log, on their way to the disk before it is placed. The log's pages first, without
+ * waiting: where a journal commits both at once, its own sync has little left to do.
+ */
+static int sync_copy(const struct copy *copy)
+{
+	struct af_upper *upper = copy->fs->upper;
+
+	if (!upper->sync)
+		return 0;
+	upper_log_start_sync(copy->fs);
+	if (S_ISREG(copy->st.st_mode) && fsync(copy->fd) != 0)
+		return -errno;
+	return copy->count > 0 ? upper_log_sync(copy->fs) : 0;
 }
 
 /* Puts the copy at each of its names. The first decides; another that is taken by now stays. */
@@ -246,6 +258,8 @@ static int run_copy(struct copy *copy, enum copyup_how how)
 	/* An unlinked file's end is no end of a name: nothing is left to tell. */
 	if (!err)
 		err = log_targets(copy);
+	if (!err)
+		err = sync_copy(copy);
 	if (!err)
 		err = take_place(copy);
 	end_copy(copy, err);

@@ -138,6 +138,11 @@ int upper_log_rename(struct af_fs *fs, const char *from, const char *to, bool is
 	return err;
 }
 
+void upper_log_start_sync(struct af_fs *fs)
+{
+	sync_file_range(fs->upper->delta.log.fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+}
+
 int upper_log_sync(struct af_fs *fs)
 {
 	struct af_upper *upper = fs->upper;

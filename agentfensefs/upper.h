@@ -69,6 +69,8 @@ int upper_log_origin(struct af_fs *fs, int lower_dirfd, const char *name, const 
 int upper_log_remove(struct af_fs *fs, const char *path, bool is_dir);
 int upper_log_rename(struct af_fs *fs, const char *from, const char *to, bool is_dir, bool is_new);
 
+/* Begins to write the log's records out, for upper_log_sync() to have less to wait for. */
+void upper_log_start_sync(struct af_fs *fs);
 /* Makes the log's records durable, where there is a log and it is to be. */
 int upper_log_sync(struct af_fs *fs);
 
