@@ -28,7 +28,7 @@ FS = attr audit audit_infer change change_rename conn copyup copyup_dir copyup_t
 	dirfd explain gate inode inode_name inode_path kcache layer lend links merge mount op_attr op_data \
 	op_dir op_file op_lookup op_name op_rename op_xattr options options_mount options_rules \
 	overlay session stale tree upper upper_quota usage whiteout
-RUN = bwrap control env facts filter fsmount host identity inside opts plan refusals report rootfs \
+RUN = bwrap cgroup cgroup_home control env facts filter fsmount host identity inside limits opts plan refusals report rootfs \
 	sandbox show supervise temporary terminal words writes
 SYNC = $(SYNC_PLAN) $(SYNC_APPLY) $(SYNC_SHOW) $(SYNC_DAEMON)
 SYNC_PLAN = changes conflict gather origin plan plan_dirs plan_links plan_moves plan_steps scan source

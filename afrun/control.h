@@ -42,6 +42,9 @@ struct af_control {
 	int32_t kind; /* enum af_control_kind */
 	int32_t value;
 	int32_t to;
+	/* LAUNCH: limits that the command sets for itself, as in struct af_held; 0: none. */
+	uint64_t own_memory, own_pids;
+	bool expendable;      /* LAUNCH: where memory is short, it goes before our own process */
 	struct winsize size;  /* LAUNCH with AF_LAUNCH_PTY: of the command's terminal */
 	struct termios modes; /* the same */
 };

@@ -22,6 +22,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 
@@ -32,6 +33,8 @@ struct inside {
 	unsigned int flags; /* enum af_launch_flag */
 	struct winsize size;
 	struct termios modes;
+	uint64_t own_memory, own_pids; /* as in struct af_control */
+	bool expendable;
 	int std[3]; /* what the command gets as 0, 1 and 2; -1: closed. Owned until it has started */
 	int terminal; /* the command's own terminal (slave), or -1 */
 	pid_t command;
@@ -98,6 +101,24 @@ static int place_descriptors(const struct inside *in)
 	return close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) < 0 ? -errno : 0;
 }
 
+/* One that is not to be had is no reason not to run: it was said that these are weaker. */
+static void limit_self(const struct inside *in)
+{
+	struct rlimit memory = {.rlim_cur = in->own_memory, .rlim_max = in->own_memory};
+	/* We are one of the user's processes as well. */
+	struct rlimit pids = {.rlim_cur = in->own_pids + 1, .rlim_max = in->own_pids + 1};
+	af_autoclose int fd = -1;
+
+	if (in->own_memory)
+		setrlimit(RLIMIT_AS, &memory);
+	if (in->own_pids)
+		setrlimit(RLIMIT_NPROC, &pids);
+	if (in->expendable)
+		fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	if (fd >= 0)
+		io_write_all(fd, "500", 3);
+}
+
 __attribute__((noreturn)) static void become_command(
 	const struct inside *in, const struct af_command *command, int report)
 {
@@ -114,6 +135,7 @@ __attribute__((noreturn)) static void become_command(
 	}
 	if (!err) {
 		failure.stage = AF_STAGE_EXEC;
+		limit_self(in);
 		environ = command->envp;
 		sigprocmask(SIG_SETMASK, &in->mask, NULL);
 		execvp(command->argv[0], command->argv);
@@ -159,6 +181,9 @@ static int launch(struct inside *in, const struct af_control *message, const int
 	in->flags = (unsigned int)message->value;
 	in->size = message->size;
 	in->modes = message->modes;
+	in->own_memory = message->own_memory;
+	in->own_pids = message->own_pids;
+	in->expendable = message->expendable;
 	if (count < 1)
 		return -EBADMSG;
 	err = control_read_command(fds[0], &command);

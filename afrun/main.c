@@ -12,6 +12,7 @@
  *     fsmount.c    the view: agentfensefs in a mount namespace of its own
  *     filter.c     the system calls that the sandbox does not have
  *     backend.h    what makes a sandbox of a plan: bwrap.c (pure: the argument vector)
+ *     limits.c     what a run may use, held by a cgroup (cgroup.c; cgroup_home.c finds where)
  *     sandbox.c    the backend's program, started where the view is and as the right user
  *     control.c    what outside and inside say to each other
  *     inside.c     inside: the first process; starts the command and never outlives us
@@ -89,12 +90,12 @@ static void end_orphans(void)
 
 /* Everything between the plan and the outcome. Returns 0, or -errno where nothing was run. */
 static int run_plan(struct af_plan *plan, const struct af_backend *backend, int source_fd,
-	struct af_refusals *refusals, const struct af_signals *signals, unsigned int closed_std,
-	struct af_outcome *outcome)
+	struct af_refusals *refusals, const struct af_signals *signals,
+	const struct af_held *limits, unsigned int closed_std, struct af_outcome *outcome)
 {
 	struct af_fsmount mount = AF_FSMOUNT_NONE;
 	struct af_sandbox sandbox = AF_SANDBOX_NONE;
-	struct af_run run = {plan, &mount, &sandbox, refusals, signals, closed_std};
+	struct af_run run = {plan, &mount, &sandbox, refusals, signals, limits, closed_std};
 	af_autoclose int filter = -1;
 	int err = fsmount_start(&mount, plan, source_fd, refusals->pipe_write);
 
@@ -110,7 +111,7 @@ static int run_plan(struct af_plan *plan, const struct af_backend *backend, int 
 	if (!err)
 		err = fsmount_wait(&mount);
 	if (!err)
-		err = sandbox_start(&sandbox, backend, plan, &mount, filter);
+		err = sandbox_start(&sandbox, backend, plan, &mount, &limits->group, filter);
 	if (!err)
 		supervise_run(&run, outcome);
 	else
@@ -131,6 +132,27 @@ static void tell_refusals(const struct af_opts *opts, const struct af_refusals *
 		return;
 	log_warn("%zu path%s refused; `afrun ... --audit FILE` shows %s", paths,
 		paths == 1 ? " was" : "s were", paths == 1 ? "it" : "them");
+}
+
+/* Which limit was met, and that it was; then the group goes. */
+static void take_limits(const struct af_opts *opts, struct af_held *limits,
+	const struct af_refusals *refusals, struct af_outcome *outcome)
+{
+	if (limits->limits) {
+		outcome->limit = limits_met(limits);
+		outcome->peak_memory = limits_peak(limits);
+	}
+	if (refusals->met_quota && (!outcome->limit || strcmp(outcome->limit, "cpus") == 0))
+		outcome->limit = "delta-size";
+	limits_end(limits);
+	if (!outcome->limit || opts->quiet)
+		return;
+	if (strcmp(outcome->limit, "memory") == 0)
+		log_warn("--memory: that was not enough: the kernel has killed a process inside");
+	else if (strcmp(outcome->limit, "pids") == 0)
+		log_warn("--pids: that was not enough: processes could not be started");
+	else if (strcmp(outcome->limit, "delta-size") == 0)
+		log_warn("--delta-size: that was not enough: something could not be written");
 }
 
 static int write_report(int *fd, const struct af_plan *plan, const struct af_backend *backend,
@@ -162,6 +184,7 @@ static int run_and_tell(
 	struct af_refusals refusals = AF_REFUSALS_NONE;
 	struct af_writes writes = AF_WRITES_NONE;
 	struct af_signals signals = {.fd = -1};
+	struct af_held limits = AF_HELD_NONE;
 	af_autoclose int report = -1;
 	int audit = -1;
 	int err = open_target("--report", opts->report, closed_std, &report);
@@ -176,12 +199,15 @@ static int run_and_tell(
 		err = signals_open(&signals);
 	if (err)
 		log_error("start: %s", strerror(-err));
+	else
+		err = limits_begin(&limits, &opts->limits, opts->quiet);
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	if (!err)
 		err = writes_begin(&writes, plan, gathered->source_fd);
 	if (!err)
-		run_plan(plan, backend, gathered->source_fd, &refusals, &signals, closed_std,
-			&outcome);
+		run_plan(plan, backend, gathered->source_fd, &refusals, &signals, &limits,
+			closed_std, &outcome);
+	take_limits(opts, &limits, &refusals, &outcome);
 	tell_refusals(opts, &refusals);
 	writes_end(&writes, plan, gathered->source_fd, outcome.exit, report >= 0);
 	err = write_report(&report, plan, backend, &outcome, &refusals, &writes);

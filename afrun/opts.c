@@ -21,6 +21,10 @@ enum long_only {
 	OPT_CONFLICT,
 	OPT_STATE,
 	OPT_DELTA_SIZE,
+	OPT_PIDS,
+	OPT_CPUS,
+	OPT_CPU_SHARES,
+	OPT_LIMITS,
 	OPT_KILL_AFTER,
 	OPT_BIND,
 	OPT_RO_BIND,
@@ -56,6 +60,11 @@ static const struct option long_options[] = {
 	{"conflict", required_argument, NULL, OPT_CONFLICT},
 	{"state", required_argument, NULL, OPT_STATE},
 	{"delta-size", required_argument, NULL, OPT_DELTA_SIZE},
+	{"memory", required_argument, NULL, 'm'},
+	{"pids", required_argument, NULL, OPT_PIDS},
+	{"cpus", required_argument, NULL, OPT_CPUS},
+	{"cpu-shares", required_argument, NULL, OPT_CPU_SHARES},
+	{"limits", required_argument, NULL, OPT_LIMITS},
 	{"dry-run", no_argument, NULL, OPT_DRY_RUN},
 	{"report", required_argument, NULL, OPT_REPORT},
 	{"audit", required_argument, NULL, OPT_AUDIT},
@@ -64,14 +73,9 @@ static const struct option long_options[] = {
 	{"help", no_argument, NULL, 'h'},
 	{"version", no_argument, NULL, OPT_VERSION},
 	{"runtime", required_argument, NULL, 'R'},
-	{"memory", required_argument, NULL, 'm'},
 	{"session", required_argument, NULL, 'S'},
 	{"image", required_argument, NULL, OPT_LATER},
 	{"docker", required_argument, NULL, OPT_LATER},
-	{"pids", required_argument, NULL, OPT_LATER},
-	{"cpus", required_argument, NULL, OPT_LATER},
-	{"cpu-shares", required_argument, NULL, OPT_LATER},
-	{"limits", required_argument, NULL, OPT_LATER},
 	{"channel", required_argument, NULL, OPT_LATER},
 	{"start", no_argument, NULL, OPT_LATER},
 	{"status", no_argument, NULL, OPT_LATER},
@@ -108,6 +112,12 @@ static void print_help(void)
 	      "  -u, --user USER          run as USER (only root may ask)\n"
 	      "  -t, --timeout DURATION   end everything inside after that time, exit 124\n"
 	      "      --kill-after DURATION  from SIGTERM to SIGKILL (default: 5s)\n"
+	      "  -m, --memory SIZE        at most so much memory (K, M, G, T), of all inside together\n"
+	      "      --pids N             at most so many processes and threads\n"
+	      "      --cpus F             at most so many processors, such as 0.5\n"
+	      "      --cpu-shares N       weight beside others (usual: 1024)\n"
+	      "      --limits best-effort|strict\n"
+	      "                           go on where one cannot be held; hold them by cgroups only\n"
 	      "  -c TEXT                  run TEXT with sh\n"
 	      "      --report FILE        JSON of the run; - is stdout, fd:N a descriptor\n"
 	      "      --audit FILE         JSON lines of every refusal\n"
@@ -223,14 +233,31 @@ static int set_conflict(struct af_opts *opts, const char *text)
 /* agentfensefs reads the number; here only that it is one. */
 static int set_delta_size(struct af_opts *opts, const char *text)
 {
-	size_t digits = strspn(text, "0123456789");
+	uint64_t bytes;
 
 	opts->delta_size = text;
-	if (digits > 0 && digits < 19 && strspn(text, "0") < digits &&
-		(text[digits] == '\0' || (strchr("KMGT", text[digits]) && !text[digits + 1])))
+	if (limits_size(text, &bytes) == 0)
 		return 0;
 	log_error("--delta-size: %s: not a size such as 500M or 2G", text);
 	return -EINVAL;
+}
+
+static int set_limit(struct af_opts *opts, int option, const char *value)
+{
+	switch (option) {
+	case 'm':
+		return limits_set_memory(&opts->limits, value);
+	case OPT_PIDS:
+		return limits_set_pids(&opts->limits, value);
+	case OPT_CPUS:
+		return limits_set_cpus(&opts->limits, value);
+	case OPT_CPU_SHARES:
+		return limits_set_cpu_shares(&opts->limits, value);
+	case OPT_LIMITS:
+		return limits_set_mode(&opts->limits, value);
+	default:
+		return set_delta_size(opts, value);
+	}
 }
 
 static int refuse_later(int option, int long_index)
@@ -330,8 +357,13 @@ static int set_option(struct af_opts *opts, int option, char *value, int long_in
 		return set_sync(opts, value);
 	case OPT_CONFLICT:
 		return set_conflict(opts, value);
+	case 'm':
+	case OPT_PIDS:
+	case OPT_CPUS:
+	case OPT_CPU_SHARES:
+	case OPT_LIMITS:
 	case OPT_DELTA_SIZE:
-		return set_delta_size(opts, value);
+		return set_limit(opts, option, value);
 	case OPT_DIRECT:
 		opts->direct = true;
 		return 0;

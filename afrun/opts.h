@@ -4,6 +4,8 @@
 #ifndef AF_OPTS_H
 #define AF_OPTS_H
 
+#include "limits.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -44,6 +46,7 @@ struct af_opts {
 	const char *state;      /* NULL: where state_dir.h says */
 	const char *conflict;   /* NULL: afsyncd's default */
 	const char *delta_size; /* as agentfensefs's quota; NULL: no limit */
+	struct af_limits limits;
 	enum af_sync sync;
 	bool sync_given;
 	bool direct;

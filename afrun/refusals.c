@@ -131,6 +131,7 @@ void refusals_count(struct af_refusals *refusals, const char *line, size_t len)
 	const char *op = find_value(line, len, "op", &op_len);
 	struct af_refusal *refusal;
 
+	refusals->met_quota |= find_value(line, len, "quota", &path_len) != NULL;
 	if (number)
 		refusals->uncounted += strtoull(number, NULL, 10);
 	if (!path || !op)

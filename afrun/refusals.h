@@ -22,6 +22,7 @@ struct af_refusals {
 	int copy_error; /* 0, or the first -errno of writing there */
 	void *tree;     /* tsearch(3) of struct af_refusal */
 	size_t distinct;
+	bool met_quota;     /* something was refused for the delta's size */
 	uint64_t uncounted; /* lines that the daemon dropped, and those of paths beyond the bound */
 	char *line;         /* what was read of a line that is not whole yet. Owned */
 	size_t line_len;

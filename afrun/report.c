@@ -52,11 +52,13 @@ static void write_outcome(struct af_json *json, const struct af_outcome *outcome
 	else
 		json_null(json, "signal");
 	json_bool(json, "timed_out", outcome->timed_out);
-	json_null(json, "limit");
+	json_string(json, "limit", outcome->limit);
 	json_double(json, "wall_s", outcome->wall_s);
 	json_double(json, "user_s", seconds(outcome->usage.ru_utime));
 	json_double(json, "sys_s", seconds(outcome->usage.ru_stime));
-	json_int(json, "peak_memory_bytes", (int64_t)outcome->usage.ru_maxrss * 1024);
+	json_int(json, "peak_memory_bytes",
+		outcome->peak_memory ? (int64_t)outcome->peak_memory
+				     : (int64_t)outcome->usage.ru_maxrss * 1024);
 }
 
 static void write_writes(struct af_json *json, const struct af_writes *writes)

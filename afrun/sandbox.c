@@ -19,6 +19,7 @@
 struct sandbox_setup {
 	const struct af_fsmount *mount;
 	const struct af_identity *identity;
+	const struct af_cgroup *group;
 	pid_t parent;
 };
 
@@ -32,7 +33,9 @@ static int set_up(void *arg)
 	if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0)
 		return -errno;
 	setsid();
-	err = fsmount_enter(setup->mount);
+	err = cgroup_join(setup->group);
+	if (!err)
+		err = fsmount_enter(setup->mount);
 	if (!err)
 		err = identity_become(setup->identity);
 	if (!err && chdir("/") < 0)
@@ -60,10 +63,11 @@ static int *list_descriptors(
 }
 
 static int spawn_runtime(struct af_sandbox *sandbox, const struct af_plan *plan,
-	const struct af_fsmount *mount, const struct af_words *argv, const int *ours, size_t count)
+	const struct af_fsmount *mount, const struct af_cgroup *group, const struct af_words *argv,
+	const int *ours, size_t count)
 {
 	struct sandbox_setup setup = {
-		.mount = mount, .identity = plan->identity, .parent = getpid()};
+		.mount = mount, .identity = plan->identity, .group = group, .parent = getpid()};
 	const char *const *environment = (const char *const[]){"PATH=/usr/bin:/bin", NULL};
 	size_t keep_count;
 	af_autofree int *keep = list_descriptors(&plan->rootfs, ours, count, &keep_count);
@@ -87,14 +91,16 @@ static int spawn_runtime(struct af_sandbox *sandbox, const struct af_plan *plan,
 		err = spawn_start(&spawn, &sandbox->runtime, &in_setup);
 	words_fini(&env);
 	if (err && in_setup)
-		log_error("sandbox: cannot enter the view's namespace: %s", strerror(-err));
+		log_error("sandbox: cannot enter its cgroup and the view's namespace: %s",
+			strerror(-err));
 	else if (err)
 		log_error("%s: cannot be run: %s", argv->items[0], strerror(-err));
 	return err;
 }
 
 int sandbox_start(struct af_sandbox *sandbox, const struct af_backend *backend,
-	struct af_plan *plan, const struct af_fsmount *mount, int filter_fd)
+	struct af_plan *plan, const struct af_fsmount *mount, const struct af_cgroup *group,
+	int filter_fd)
 {
 	af_autoclose int self = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	af_autoclose int inner = -1;
@@ -119,8 +125,8 @@ int sandbox_start(struct af_sandbox *sandbox, const struct af_backend *backend,
 	snprintf(inner_text, sizeof(inner_text), "%d", inner);
 	err = backend->build(plan, &input, &argv);
 	if (!err)
-		err = spawn_runtime(
-			sandbox, plan, mount, &argv, (const int[]){self, inner, filter_fd}, 3);
+		err = spawn_runtime(sandbox, plan, mount, group, &argv,
+			(const int[]){self, inner, filter_fd}, 3);
 	words_fini(&argv);
 	return err;
 }

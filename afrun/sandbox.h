@@ -5,6 +5,7 @@
 #define AF_SANDBOX_H
 
 #include "backend.h"
+#include "cgroup.h"
 #include "fsmount.h"
 #include "spawn.h"
 
@@ -17,9 +18,10 @@ struct af_sandbox {
 
 #define AF_SANDBOX_NONE ((struct af_sandbox){.runtime = AF_CHILD_NONE, .control = -1})
 
-/* filter_fd is borrowed. Returns 0 or -errno, reported. */
+/* Everything inside is in the group. filter_fd is borrowed. Returns 0 or -errno, reported. */
 int sandbox_start(struct af_sandbox *sandbox, const struct af_backend *backend,
-	struct af_plan *plan, const struct af_fsmount *mount, int filter_fd);
+	struct af_plan *plan, const struct af_fsmount *mount, const struct af_cgroup *group,
+	int filter_fd);
 
 /*
  * Ends everything inside and waits for that; *usage gets what it all used. Harmless where nothing was

@@ -52,6 +52,24 @@ static int show_runtime(
 	return err;
 }
 
+static void show_limits(FILE *out, const struct af_limits *limits)
+{
+	if (limits->memory || limits->pids || limits->cpus_milli || limits->cpu_shares)
+		fputs("# all of it in a cgroup of its own (or else by setrlimit), held to:", out);
+	else
+		return;
+	if (limits->memory)
+		fprintf(out, " %ju bytes of memory;", (uintmax_t)limits->memory);
+	if (limits->pids)
+		fprintf(out, " %ju processes;", (uintmax_t)limits->pids);
+	if (limits->cpus_milli)
+		fprintf(out, " %ju.%03ju processors;", (uintmax_t)limits->cpus_milli / 1000,
+			(uintmax_t)limits->cpus_milli % 1000);
+	if (limits->cpu_shares)
+		fprintf(out, " %ju shares of them;", (uintmax_t)limits->cpu_shares);
+	putc('\n', out);
+}
+
 static int show_merge(FILE *out, const struct af_plan *plan)
 {
 	af_autofree char *program = path_find_program("afsyncd");
@@ -99,6 +117,7 @@ int show_plan(
 	if (!err)
 		err = show_runtime(out, plan, backend, view);
 	if (!err) {
+		show_limits(out, &plan->opts->limits);
 		show_command(out, plan);
 		err = show_merge(out, plan);
 	}

@@ -118,6 +118,15 @@ static int launch(struct supervisor *s)
 
 	if (command < 0)
 		return command;
+	err = limits_apply(s->run->limits);
+	if (err) {
+		decide(s, AF_EXIT_FAILED);
+		end_inside(s);
+		return 0;
+	}
+	message.own_memory = s->run->limits->own_memory;
+	message.own_pids = s->run->limits->own_pids;
+	message.expendable = s->run->limits->limits->memory != 0;
 	terminal_describe(&s->terminal, &message);
 	for (int i = 0; i < 3; i++) {
 		if (s->run->closed_std & 1U << i)

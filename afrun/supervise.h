@@ -5,6 +5,7 @@
 #define AF_SUPERVISE_H
 
 #include "fsmount.h"
+#include "limits.h"
 #include "refusals.h"
 #include "sandbox.h"
 
@@ -26,8 +27,10 @@ struct af_outcome {
 	int signal;   /* that killed the command, or 0 */
 	bool started; /* the command ran */
 	bool timed_out;
+	const char *limit; /* the one that was met, by its option's name; NULL: none */
 	double wall_s;
-	struct rusage usage; /* of everything inside */
+	struct rusage usage;  /* of everything inside */
+	uint64_t peak_memory; /* bytes, of all inside together; 0: unknown */
 };
 
 /* Which signals are ours to pass on, and how they were. */
@@ -49,6 +52,7 @@ struct af_run {
 	struct af_sandbox *sandbox;
 	struct af_refusals *refusals;
 	const struct af_signals *signals;
+	const struct af_held *limits;
 	unsigned int closed_std; /* bit i: the caller's descriptor i was closed */
 };
 

@@ -156,7 +156,8 @@ static bool take(struct af_audit *audit, uint64_t *dropped)
 	return ok;
 }
 
-static void write_dropped(struct af_audit *audit, uint64_t dropped)
+/* A line with nothing but the time and one fact. */
+static void write_fact(struct af_audit *audit, const char *key, int64_t value)
 {
 	char line[96];
 	struct af_json json;
@@ -167,11 +168,17 @@ static void write_dropped(struct af_audit *audit, uint64_t dropped)
 	json_init(&json, out);
 	json_object(&json, NULL);
 	put_time(&json);
-	json_int(&json, "dropped", (int64_t)dropped);
+	json_int(&json, key, value);
 	json_object_end(&json);
 	putc('\n', out);
 	if (fclose(out) == 0)
 		io_write_all(audit->fd, line, strlen(line));
+}
+
+void audit_quota(struct af_audit *audit, uint64_t used_bytes)
+{
+	if (audit)
+		write_fact(audit, "quota", (int64_t)used_bytes);
 }
 
 void audit_write(struct af_fs *fs, fuse_req_t req, const struct audit_event *event,
@@ -187,7 +194,7 @@ void audit_write(struct af_fs *fs, fuse_req_t req, const struct audit_event *eve
 	if (!take(fs->audit, &dropped))
 		return;
 	if (dropped)
-		write_dropped(fs->audit, dropped);
+		write_fact(fs->audit, "dropped", (int64_t)dropped);
 	out = open_memstream(&text, &size);
 	if (!out)
 		return;

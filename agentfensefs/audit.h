@@ -36,6 +36,9 @@ bool audit_wants_grants(const struct af_audit *audit);
 void audit_write(struct af_fs *fs, fuse_req_t req, const struct audit_event *event,
 	struct af_inode *inode, const char *name);
 
+/* Once a mount: its quota is used up, or was not enough for what was asked for. audit may be NULL. */
+void audit_quota(struct af_audit *audit, uint64_t used_bytes);
+
 /*
  * The kernel refuses by itself what the masked mode bits do not allow, and then only asks for the
  * attributes once more (fs/fuse/dir.c, fuse_permission). Called for each such question about a file

@@ -199,10 +199,14 @@ static int fs_init(struct af_fs *fs, const struct fs_options *options, const cha
 	fs->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (!err && fs->event_fd < 0)
 		err = -errno;
-	if (!err && options->audit)
-		return audit_open(options->audit, options->audit_all, &fs->audit);
-	if (err)
+	if (err) {
 		log_error("start: %s", strerror(-err));
+		return err;
+	}
+	if (options->audit)
+		err = audit_open(options->audit, options->audit_all, &fs->audit);
+	if (fs->upper)
+		fs->upper->audit = fs->audit;
 	return err;
 }
 

@@ -45,6 +45,8 @@ struct af_upper {
 	/* quota: bytes and files of the upper; limits of 0 are none */
 	uint64_t limit_bytes, limit_files;
 	_Atomic int64_t used_bytes, used_files;
+	_Atomic bool was_full;  /* something was refused for the quota */
+	struct af_audit *audit; /* borrowed; NULL: nobody is told that */
 };
 
 /*

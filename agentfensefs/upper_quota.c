@@ -1,12 +1,20 @@
 /*
  * How much of the delta's space is used, and how much there is. See upper.h.
  */
+#include "audit.h"
 #include "cleanup.h"
 #include "fs.h"
 
 #include <fcntl.h>
 #include <string.h>
 #include <sys/statvfs.h>
+
+static int full(struct af_upper *upper)
+{
+	if (!atomic_exchange(&upper->was_full, true))
+		audit_quota(upper->audit, (uint64_t)atomic_load(&upper->used_bytes));
+	return -ENOSPC;
+}
 
 int upper_charge(struct af_upper *upper, int64_t bytes, int64_t files)
 {
@@ -21,7 +29,7 @@ int upper_charge(struct af_upper *upper, int64_t bytes, int64_t files)
 		return 0;
 	atomic_fetch_sub(&upper->used_bytes, bytes);
 	atomic_fetch_sub(&upper->used_files, files);
-	return -ENOSPC;
+	return full(upper);
 }
 
 void upper_charge_growth(struct af_upper *upper, const struct stat *before, int fd)
@@ -53,7 +61,9 @@ int upper_may_grow(struct af_upper *upper, int fd, off_t end, struct stat *befor
 	more = end - (int64_t)before->st_blocks * 512;
 	if (!upper->limit_bytes || more <= 0)
 		return 0;
-	return atomic_load(&upper->used_bytes) + more > (int64_t)upper->limit_bytes ? -ENOSPC : 0;
+	if (atomic_load(&upper->used_bytes) + more > (int64_t)upper->limit_bytes)
+		return full(upper);
+	return 0;
 }
 
 /* Directories still to be counted: paths, so that a wide tree costs no descriptors. */

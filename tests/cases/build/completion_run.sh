@@ -30,6 +30,7 @@ is "$(offers afrun --policy pol)" policy.conf 'files'
 is "$(offers afrun -C '')" 'delta source' 'a source is a directory'
 is "$(offers afrun -D d)" delta 'so is a delta'
 is "$(offers afrun -D delta -p full)" full-access 'after a value'
+is "$(offers afrun --limits s)" strict 'of --limits'
 is "$(offers afrun --delta-size 1)" '' 'a number is anything'
 
 help=$("$AFRUN" --help)

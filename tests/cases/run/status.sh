@@ -48,8 +48,14 @@ done
 is "$(quietly "$AFRUN" -C "$SRC" --sync now -- true)" 125 'a bad --sync'
 is "$(quietly "$AFRUN" -C "$SRC" --conflict x -- true)" 125 'a bad --conflict'
 is "$(quietly "$AFRUN" -C "$SRC" --delta-size x -- true)" 125 'a bad --delta-size'
+for option in '-m 0' '-m x' '-m 1X' '-m 9999999999T' '--pids 0' '--pids x' '--cpus 0' '--cpus .' '--cpus 1.2.3' \
+	'--cpus -1' '--cpu-shares 1' '--cpu-shares 262145' '--limits perhaps'; do
+	# shellcheck disable=SC2086 # an option and its value
+	is "$(quietly run $option -- true)" 125 "a bad $option"
+	like "$(cat "$err")" "^afrun: --[a-z-]+: ${option#* }: not " 'which is what it says'
+done
 is "$(quietly "$AFRUN" -C "$SRC" -D "$T/no/where" -- true)" 125 'a delta in no directory'
-for option in '-R docker' '-m 1G' '-S x' '--cpus 1' '--list'; do
+for option in '-R docker' '-S x' '--channel x' '--list'; do
 	# shellcheck disable=SC2086 # an option and its value
 	is "$(quietly run $option -- true)" 125 "not there yet: $option"
 	like "$(cat "$err")" 'not available yet' 'and said so'
