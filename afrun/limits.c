@@ -74,10 +74,11 @@ int limits_set_cpu_shares(struct af_limits *limits, const char *text)
 
 int limits_set_cpus(struct af_limits *limits, const char *text)
 {
-	char *end = NULL;
-	double value = text[strspn(text, "0123456789.")] ? -1 : strtod(text, &end);
+	char *end;
+	double value = strtod(text, &end);
 
-	if (!(value >= 0.01 && value <= CPUS_MAX) || *end)
+	/* No sign, exponent, or word for a number. */
+	if (text[strspn(text, "0123456789.")] || *end || !(value >= 0.01 && value <= CPUS_MAX))
 		return wrong("--cpus", text, "not a number of processors such as 0.5 or 2");
 	limits->cpus_milli = (uint64_t)(value * 1000 + 0.5);
 	return 0;

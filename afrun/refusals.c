@@ -125,13 +125,13 @@ static void add(struct af_refusals *refusals, struct af_refusal *refusal)
 
 void refusals_count(struct af_refusals *refusals, const char *line, size_t len)
 {
-	size_t path_len, op_len, number_len;
+	size_t path_len, op_len, number_len, quota_len;
 	const char *number = find_value(line, len, "dropped", &number_len);
 	const char *path = find_value(line, len, "path", &path_len);
 	const char *op = find_value(line, len, "op", &op_len);
 	struct af_refusal *refusal;
 
-	refusals->met_quota |= find_value(line, len, "quota", &path_len) != NULL;
+	refusals->met_quota |= find_value(line, len, "quota", &quota_len) != NULL;
 	if (number)
 		refusals->uncounted += strtoull(number, NULL, 10);
 	if (!path || !op)
