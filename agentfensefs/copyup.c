@@ -17,10 +17,10 @@
 /* A copy being made. */
 struct copy {
 	struct af_fs *fs;
-	struct af_inode *inode; /* NULL: not known */
-	struct stat st;         /* the lower's */
-	int lower_fd;           /* O_PATH; owned */
-	char temp[UPPER_NAME_SIZE];
+	struct af_inode *inode;     /* NULL: not known */
+	struct stat st;             /* the lower's */
+	int lower_fd;               /* O_PATH; owned */
+	char temp[UPPER_NAME_SIZE]; /* in work; "": it has no name until it has its own */
 	int fd; /* of the copy: readable if it is a regular file, else O_PATH; owned */
 	struct copy_result result;
 	bool has_result;
@@ -42,19 +42,33 @@ void copyup_unpin(struct af_fs *fs, const struct af_inode *inode)
 		pthread_mutex_unlock(&fs->upper->stripes[inode->id % UPPER_STRIPES]);
 }
 
+/* Without a name where the filesystem can do that: one entry less to make and to move. */
+static int open_regular(struct copy *copy)
+{
+	struct af_upper *upper = copy->fs->upper;
+
+	copy->fd = openat(upper->delta.work_fd, ".", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
+	if (copy->fd >= 0)
+		return 0;
+	if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL)
+		return -errno;
+	upper_temp_name(upper, copy->temp);
+	copy->fd = openat(upper->delta.work_fd, copy->temp,
+		O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	return copy->fd < 0 ? -errno : 0;
+}
+
 static int make_regular(struct copy *copy, enum copyup_how how)
 {
 	static const struct copy_options options = {
 		.want_hash = true, .text_max = DELTA_TEXT_MAX, .keep_holes = true};
-	struct af_upper *upper = copy->fs->upper;
 	af_autoclose int from = -1;
 	struct stat st;
 	int err;
 
-	copy->fd = openat(upper->delta.work_fd, copy->temp,
-		O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (copy->fd < 0)
-		return -errno;
+	err = open_regular(copy);
+	if (err)
+		return err;
 	if (how == COPYUP_EMPTY)
 		return 0;
 	from = layer_reopen(copy->lower_fd, O_RDONLY, &st);
@@ -81,9 +95,10 @@ static int make_object(struct copy *copy, enum copyup_how how)
 	int work_fd = copy->fs->upper->delta.work_fd;
 	int err;
 
-	switch (copy->st.st_mode & S_IFMT) {
-	case S_IFREG:
+	if (S_ISREG(copy->st.st_mode))
 		return make_regular(copy, how);
+	upper_temp_name(copy->fs->upper, copy->temp);
+	switch (copy->st.st_mode & S_IFMT) {
 	case S_IFLNK:
 		err = make_symlink(copy);
 		break;
@@ -112,7 +127,6 @@ static int make_copy(struct copy *copy, enum copyup_how how)
 		return err;
 	copy->charged = true;
 	copy->charged_bytes = bytes;
-	upper_temp_name(copy->fs->upper, copy->temp);
 	err = make_object(copy, how);
 	/* First: with the file's own mode we might not write to it. */
 	if (!err && S_ISREG(copy->st.st_mode))
@@ -120,6 +134,13 @@ static int make_copy(struct copy *copy, enum copyup_how how)
 	if (!err)
 		err = copyup_dress(copy->fs, copy->lower_fd, &copy->st, copy->fd);
 	return err;
+}
+
+static int remove_temp(const struct copy *copy)
+{
+	if (!copy->temp[0])
+		return 0;
+	return unlinkat(copy->fs->upper->delta.work_fd, copy->temp, 0) != 0 ? -errno : 0;
 }
 
 static int log_targets(struct copy *copy)
@@ -153,21 +174,14 @@ static int sync_copy(const struct copy *copy)
 static int place_all(struct copy *copy)
 {
 	const struct af_link_target *first = copy->targets;
-	int work_fd = copy->fs->upper->delta.work_fd;
 	int err;
 
 	if (copy->count == 0)
-		return unlinkat(work_fd, copy->temp, 0) != 0 ? -errno : 0;
-	err = copyup_place(copy->fs, copy->temp, first->at.upper, first->name);
-	for (size_t i = 1; i < copy->count && !err; i++) {
-		char temp[UPPER_NAME_SIZE];
-
-		upper_temp_name(copy->fs->upper, temp);
-		if (layer_link(copy->fd, work_fd, temp) == 0 &&
-			copyup_place(copy->fs, temp, copy->targets[i].at.upper,
-				copy->targets[i].name) != 0)
-			unlinkat(work_fd, temp, 0);
-	}
+		return remove_temp(copy);
+	err = copy->temp[0] ? copyup_place(copy->fs, copy->temp, first->at.upper, first->name)
+			    : copyup_place_link(copy->fd, first->at.upper, first->name);
+	for (size_t i = 1; i < copy->count && !err; i++)
+		copyup_place_link(copy->fd, copy->targets[i].at.upper, copy->targets[i].name);
 	return err;
 }
 
@@ -239,7 +253,7 @@ static int take_place(struct copy *copy)
 static void end_copy(struct copy *copy, int err)
 {
 	if (err) {
-		unlinkat(copy->fs->upper->delta.work_fd, copy->temp, 0);
+		remove_temp(copy);
 		if (copy->charged)
 			upper_charge(copy->fs->upper, -copy->charged_bytes, -1);
 	}

@@ -77,10 +77,17 @@ static int place_lent(int work_fd, const char *temp, int upper_dirfd, const char
 	return err ? err : err_own ? err_own : err_into;
 }
 
+/* What changed in it is not what its user changed. */
+static void keep_times(int dirfd, const struct stat *before)
+{
+	const struct timespec times[2] = {before->st_atim, before->st_mtim};
+
+	utimensat(dirfd, "", times, AT_EMPTY_PATH);
+}
+
 int copyup_place(struct af_fs *fs, const char *temp, int upper_dirfd, const char *name)
 {
 	int work_fd = fs->upper->delta.work_fd;
-	struct timespec times[2];
 	struct stat st;
 	int err = 0;
 
@@ -90,13 +97,27 @@ int copyup_place(struct af_fs *fs, const char *temp, int upper_dirfd, const char
 		err = -errno;
 	if (err == -EACCES)
 		err = place_lent(work_fd, temp, upper_dirfd, name);
-	if (err)
-		return err;
-	times[0] = st.st_atim;
-	times[1] = st.st_mtim;
-	/* What changed in it is not what its user changed. */
-	utimensat(upper_dirfd, "", times, AT_EMPTY_PATH);
-	return 0;
+	if (!err)
+		keep_times(upper_dirfd, &st);
+	return err;
+}
+
+int copyup_place_link(int fd, int upper_dirfd, const char *name)
+{
+	struct af_lent into;
+	struct stat st;
+	int err, err_into = 0;
+
+	if (fstat(upper_dirfd, &st) != 0)
+		return -errno;
+	err = layer_link(fd, upper_dirfd, name);
+	if (err == -EACCES && lend_take(&into, upper_dirfd)) {
+		err = layer_link(fd, upper_dirfd, name);
+		err_into = lend_end(&into);
+	}
+	if (!err)
+		keep_times(upper_dirfd, &st);
+	return err ? err : err_into;
 }
 
 /* Makes the copy in work; its descriptor (O_PATH). */

@@ -26,6 +26,8 @@ int copyup_set_ino(int fd, uint64_t ino);
  * something already.
  */
 int copyup_place(struct af_fs *fs, const char *temp, int upper_dirfd, const char *name);
+/* The same for a finished file that is open and is to have this name (too). */
+int copyup_place_link(int fd, int upper_dirfd, const char *name);
 
 /*
  * The directories along path (each a directory that is seen, from the root), all in the upper when it

@@ -18,7 +18,10 @@
 
 enum {
 	SMALL_SIZE = 64 << 10, /* bytes: below this a reflink costs more than it saves */
-	BUFFER_SIZE = 1 << 20, /* bytes */
+	/* bytes: it fits into a processor's own cache, where it is hashed and written out of, and is less than
+	   what malloc(3) has the kernel map, and fill, anew each time */
+	BUFFER_SIZE = 96 << 10,
+	PEEK_SIZE = 4 << 10,   /* bytes: what is no text has a NUL in so many, mostly */
 	RANGE_SIZE = 16 << 20, /* bytes: of one copy_file_range(2), between two calls of progress */
 	ZEROS_SIZE = 64 << 10, /* bytes */
 };
@@ -238,10 +241,23 @@ static void finish(struct copy *copy, struct copy_result *result)
 	}
 }
 
+/* Whether a file that is wanted as text, and is large for one, is none at a first look. */
+static bool begins_with_binary(const struct copy *copy, const struct stat *st)
+{
+	char bytes[PEEK_SIZE];
+	ssize_t got;
+
+	if (st->st_size <= BUFFER_SIZE)
+		return false;
+	got = read_at(copy->from, bytes, sizeof(bytes), 0);
+	return got > 0 && memchr(bytes, 0, (size_t)got);
+}
+
 static int start(struct copy *copy, const struct stat *st)
 {
 	const struct copy_options *options = copy->options;
-	bool want_text = options->text_max > 0 && (uint64_t)st->st_size <= options->text_max;
+	bool want_text = options->text_max > 0 && (uint64_t)st->st_size <= options->text_max &&
+		!begins_with_binary(copy, st);
 
 	copy->size = (uint64_t)st->st_size;
 	copy->is_sparse =

@@ -69,8 +69,8 @@ synced()
 	trace || { ok 1 'traces'; return; }
 	echo + >>"$MNT/f"
 	end_trace
-	before 'copy-up: the copy is synced before it takes its place' '^fsync work/' '^renameat2? work, [^,]*, upper, f'
-	before 'copy-up: so is the log' '^fdatasync meta/log' '^renameat2? work, [^,]*, upper, f'
+	before 'copy-up: the copy is synced before it takes its place' '^fsync work/' '^(renameat2? work, [^,]*|linkat [^,]*, [^,]*), upper, f'
+	before 'copy-up: so is the log' '^fdatasync meta/log' '^(renameat2? work, [^,]*|linkat [^,]*, [^,]*), upper, f'
 	trace
 	sync "$MNT/f"
 	end_trace
