@@ -247,7 +247,7 @@ static int prepare(struct merge *merge, const struct af_delta *delta, struct pla
 	merge->plan = plan;
 	merge->progress = options->progress;
 	merge->time_ns = delta_now_ns();
-	merge->can_take = state_can_rename(merge->state->dir_fd, delta->upper_fd);
+	take_prepare(merge, delta);
 	if (fstatat(delta->upper_fd, "", &upper, AT_EMPTY_PATH) != 0)
 		return -errno;
 	merge->upper_dev = upper.st_dev;

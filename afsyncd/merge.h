@@ -91,6 +91,7 @@ struct merge {
 	struct parents source; /* by source_fd */
 	struct parents upper;  /* root_fd -1: the delta is gone or in use: nothing is taken of it */
 	bool can_take;         /* delta and stage are on one filesystem and mount */
+	bool is_closed;        /* no other user can reach anything in the delta */
 	bool recovering;       /* what we find may be half of what we did */
 	bool is_undo;          /* the journal is of an undo of merge id */
 	bool undoing;          /* what comes out of the source is not the delta's any more */
@@ -151,6 +152,8 @@ int stage_open_upper(
 
 /* ---- take.c ------------------------------------------------------------------------------------- */
 
+/* Finds out whether anything of the delta may be moved. */
+void take_prepare(struct merge *merge, const struct af_delta *delta);
 /* Whether what has this status in the delta may be moved. */
 bool take_is_possible(const struct merge *merge, const struct stat *st);
 /* Notes of what will be taken what it loses by that. 0 or -errno. */

@@ -46,7 +46,7 @@ static int roll_forward(struct merge *merge)
 		err = merge->stage_fd < 0 ? merge->stage_fd : 0;
 	}
 	if (had && !err)
-		merge->can_take = state_can_rename(merge->state->dir_fd, delta.upper_fd);
+		take_prepare(merge, &delta);
 	if (err)
 		log_error("%s: a merge was interrupted, and its stage is lost: %s",
 			merge->delta_path, strerror(-err));

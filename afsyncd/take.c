@@ -2,8 +2,9 @@
  * Moving an object out of the delta, and back: where both are on one filesystem and nobody has it
  * open, the file that the sandbox wrote becomes the source's without a copy. See merge.h.
  *
- * A lease tells that nobody has it open (fcntl(2)): who opened it for writing before would write
- * to the source afterwards, past every check.
+ * Who has it open for writing would write to the source afterwards, past every check. A lease tells that
+ * nobody has (fcntl(2)), but not of an open() that has found the file and stands just before it: so only
+ * what nobody else can open is moved.
  */
 #include "merge.h"
 
@@ -20,12 +21,28 @@
 
 enum { OPEN_FILE = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC };
 
+void take_prepare(struct merge *merge, const struct af_delta *delta)
+{
+	struct stat st;
+
+	merge->can_take = state_can_rename(merge->state->dir_fd, delta->upper_fd);
+	merge->is_closed = fstat(delta->dir_fd, &st) == 0 && st.st_uid == geteuid() &&
+		(st.st_mode & (S_IRWXG | S_IRWXO)) == 0;
+}
+
+/* Whether no other user can open it for writing; a mode's group bits are those of an ACL's mask. */
+static bool is_out_of_reach(const struct merge *merge, const struct stat *st)
+{
+	return merge->is_closed || S_ISLNK(st->st_mode) ||
+		(st->st_uid == geteuid() && (st->st_mode & (S_IWGRP | S_IWOTH)) == 0);
+}
+
 bool take_is_possible(const struct merge *merge, const struct stat *st)
 {
 	/* With other names it would be the delta's and the source's at once. */
 	if (!merge->can_take || st->st_nlink != 1 || (st->st_mode & (S_ISUID | S_ISGID)))
 		return false;
-	return geteuid() == 0 || st->st_uid == geteuid();
+	return is_out_of_reach(merge, st) && (geteuid() == 0 || st->st_uid == geteuid());
 }
 
 int take_look(struct merge *merge, size_t index)
@@ -173,7 +190,7 @@ static int move_out(struct merge *merge, size_t index)
 	if (err)
 		return err;
 	if (!is_link) {
-		if (!is_ours_alone(fd))
+		if (!is_out_of_reach(merge, &st) || !is_ours_alone(fd))
 			return 1;
 		size = list_names(fd, &names);
 		if (size < 0)
