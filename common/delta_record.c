@@ -195,9 +195,10 @@ int delta_log_unmount(struct af_journal *log, int64_t time_ns)
 	return pack_append(&pack, log, DELTA_UNMOUNT);
 }
 
+static const uint8_t no_hash[DELTA_HASH_SIZE];
+
 int delta_log_origin(struct af_journal *log, const struct delta_origin *origin)
 {
-	static const uint8_t no_hash[DELTA_HASH_SIZE];
 	struct pack pack = {.used = 0};
 
 	if (!origin_is_sound(origin))
@@ -379,6 +380,10 @@ int delta_read_origin(const struct journal_record *record, struct delta_origin *
 	origin->text_size = unpack_u32(&unpack);
 	origin->path = unpack_text(&unpack, path_size);
 	origin->text = unpack_text(&unpack, (uint32_t)origin->text_size);
+	/* What there is not is zeros: a record has one form. */
+	unpack.failed |= !origin->has_xattrs && origin->xattrs != 0;
+	unpack.failed |=
+		!origin->has_hash && memcmp(origin->hash, no_hash, sizeof(origin->hash)) != 0;
 	if (!(bits & ORIGIN_HAS_TEXT)) {
 		unpack.failed |= origin->text_size != 0;
 		origin->text = NULL;

@@ -83,18 +83,9 @@ static int encode_again(const struct journal_record *record, struct af_journal *
 	return 1;
 }
 
-/* Without a hash, its bytes in an ORIGIN are not looked at. */
 static bool is_same(const struct journal_record *a, const struct journal_record *b)
 {
-	enum { BITS = 0, HASH = 72 };
-	size_t skip = a->type == DELTA_ORIGIN && !(a->data[BITS] & 1) ? DELTA_HASH_SIZE : 0;
-
-	if (a->type != b->type || a->size != b->size)
-		return false;
-	if (!skip)
-		return memcmp(a->data, b->data, a->size) == 0;
-	return memcmp(a->data, b->data, HASH) == 0 &&
-		memcmp(a->data + HASH + skip, b->data + HASH + skip, a->size - HASH - skip) == 0;
+	return a->type == b->type && a->size == b->size && memcmp(a->data, b->data, a->size) == 0;
 }
 
 static void check_record(const struct journal_record *record)

@@ -134,6 +134,7 @@ static void policy_and_mount(void **state)
 
 static void origin(void **state)
 {
+	enum { XATTRS = 72 }; /* where the sum is, and the hash behind it */
 	struct delta_origin origin = an_origin, got;
 	struct journal_record record;
 
@@ -170,6 +171,19 @@ static void origin(void **state)
 	assert_int_equal(got.hash[0], 0);
 	assert_false(got.has_xattrs);
 	assert_int_equal(got.xattrs, 0);
+	/* Bytes that say nothing are zeros, and nothing else is taken. */
+	for (size_t at = XATTRS; at < XATTRS + 8 + DELTA_HASH_SIZE; at++) {
+		uint8_t *bytes = malloc(record.size);
+
+		assert_non_null(bytes);
+		memcpy(bytes, record.data, record.size);
+		bytes[at] = 1;
+		assert_int_equal(
+			delta_read_origin(
+				&(struct journal_record){record.type, bytes, record.size}, &got),
+			-EBADMSG);
+		free(bytes);
+	}
 }
 
 static void origins_that_cannot_be(void **state)
