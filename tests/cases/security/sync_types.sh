@@ -206,4 +206,28 @@ if is_root; then
 		"another user's files are copied out of his delta"
 fi
 
+# Who finds it just before it is moved waits for the lease, and is seen: /proc/locks tells when it is
+# taken, and each rename is made to last.
+new_source 'echo 0 >a'
+sandbox "$D" 'echo merged >a'
+inode=$(stat -c %i "$D/upper/a")
+# The whole of a leak check is not to be had under strace.
+ASAN_OPTIONS="$ASAN_OPTIONS:detect_leaks=0" python3 - "$D/upper/a" "$S/a" \
+	strace -f -qq -o "$T/slow" -e trace=renameat2 -e inject=renameat2:delay_enter=500000 \
+	"$AFSYNCD" -q --state "$T/state" "$D" <<'EOT'
+import os, subprocess, sys, time
+upper, merged, *command = sys.argv[1:]
+inode = ':%d ' % os.stat(upper).st_ino
+merge = subprocess.Popen(command)
+until = time.monotonic() + 30
+def leased(): return any('LEASE' in line and inode in line for line in open('/proc/locks'))
+while not leased():
+    if time.monotonic() > until or merge.poll() is not None: sys.exit('no lease was seen')
+fd = os.open(upper, os.O_WRONLY)
+status = merge.wait(timeout=30)
+os.write(fd, b'late')
+sys.exit(status or open(merged).read() != 'merged\n')
+EOT
+is "$?:$(moved a "$inode")" 0:copied 'who opens it while it is moved has the file of the delta'
+
 done_testing
