@@ -1,7 +1,15 @@
 /*
  * The words between the supervisor outside and our first process inside (inside.c): small messages
- * over a SOCK_SEQPACKET pair, descriptors beside them. Both ends are the same program, so there are
- * no versions. Its end of file is a message too: the other side is gone.
+ * over a SOCK_SEQPACKET pair, descriptors beside them. Its end of file is a message too: the other
+ * side is gone.
+ *
+ * A session has two such lines: one from its server to the inside, for as long as it lives, and one
+ * from each caller to the inside, for as long as the caller's text runs: the server hands the caller's
+ * connection in when it is their turn. So a caller sees its text through just as a run sees its
+ * command.
+ *
+ * Both ends are the same program, so there are no versions; but a session may outlive an upgrade, and
+ * a message of another size is refused.
  */
 #ifndef AF_CONTROL_H
 #define AF_CONTROL_H
@@ -16,6 +24,8 @@ enum af_control_kind {
 	/* to the inside */
 	AF_CONTROL_LAUNCH, /* value: enum af_launch_flag; descriptors: see struct af_launch */
 	AF_CONTROL_SIGNAL, /* value: signal; to: whom */
+	AF_CONTROL_CALLER, /* session: one descriptor: the caller whose turn it is */
+	AF_CONTROL_END,    /* session: end the text and the shell */
 	/* from the inside */
 	AF_CONTROL_READY,    /* the sandbox stands; LAUNCH may come */
 	AF_CONTROL_TERMINAL, /* one descriptor: the master of the command's terminal */
@@ -23,7 +33,13 @@ enum af_control_kind {
 	AF_CONTROL_FAILED,   /* value: errno; to: enum af_launch_stage */
 	AF_CONTROL_STOPPED,  /* value: signal */
 	AF_CONTROL_EXITED,   /* value: status as wait(2) gives it */
+	AF_CONTROL_DONE,     /* session, to the server: the next caller may come */
+	/* between a caller and the session's server */
+	AF_CONTROL_ASK,    /* value: enum af_ask; STOP: one descriptor, where it says what it did */
+	AF_CONTROL_ANSWER, /* value: exit status, or STATUS: one descriptor, struct af_session_state */
 };
+
+enum af_ask { AF_ASK_RUN, AF_ASK_STATUS, AF_ASK_STOP };
 
 enum af_signal_to { AF_TO_COMMAND, AF_TO_GROUP, AF_TO_ALL };
 
@@ -34,6 +50,9 @@ enum af_launch_flag {
 	AF_LAUNCH_NO_IN = 8,   /* 0 is closed, as it was for the caller; descriptor absent */
 	AF_LAUNCH_NO_OUT = 16,
 	AF_LAUNCH_NO_ERR = 32,
+	AF_LAUNCH_SESSION = 64,      /* the command is a session's shell; one more descriptor, first:
+					its library */
+	AF_LAUNCH_INTERACTIVE = 128, /* session's text: there is none, it is typed */
 };
 
 enum af_launch_stage { AF_STAGE_SETUP, AF_STAGE_WORKDIR, AF_STAGE_EXEC };

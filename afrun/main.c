@@ -16,6 +16,8 @@
  *     sandbox.c    the backend's program, started where the view is and as the right user
  *     control.c    what outside and inside say to each other
  *     inside.c     inside: the first process; starts the command and never outlives us
+ *     session.h    one shell that takes text after text, and its callers: in place of supervise.c
+ *                  for the one, through it for the others
  *     supervise.c  outside: signals, time, and the end, with terminal.c (the caller's terminal)
  *     refusals.c   what the mount refused
  *     writes.c     the delta, and its merge by afsyncd when all that has ended, with temporary.c
@@ -33,6 +35,7 @@
 #include "inside.h"
 #include "log.h"
 #include "report.h"
+#include "session.h"
 #include "show.h"
 #include "supervise.h"
 #include "writes.h"
@@ -91,7 +94,8 @@ static void end_orphans(void)
 /* Everything between the plan and the outcome. Returns 0, or -errno where nothing was run. */
 static int run_plan(struct af_plan *plan, const struct af_backend *backend, int source_fd,
 	struct af_refusals *refusals, const struct af_signals *signals,
-	const struct af_held *limits, unsigned int closed_std, struct af_outcome *outcome)
+	const struct af_held *limits, unsigned int closed_std, struct af_door *door,
+	struct af_outcome *outcome)
 {
 	struct af_fsmount mount = AF_FSMOUNT_NONE;
 	struct af_sandbox sandbox = AF_SANDBOX_NONE;
@@ -112,7 +116,9 @@ static int run_plan(struct af_plan *plan, const struct af_backend *backend, int 
 		err = fsmount_wait(&mount);
 	if (!err)
 		err = sandbox_start(&sandbox, backend, plan, &mount, &limits->group, filter);
-	if (!err)
+	if (!err && door)
+		session_serve(&run, door, outcome);
+	else if (!err)
 		supervise_run(&run, outcome);
 	else
 		sandbox_end(&sandbox, &outcome->usage);
@@ -174,9 +180,9 @@ static int write_report(int *fd, const struct af_plan *plan, const struct af_bac
 	return err;
 }
 
-/* Runs what was planned, tells, and returns the exit status. */
-static int run_and_tell(
-	struct af_plan *plan, const struct af_gathered *gathered, unsigned int closed_std)
+/* Runs what was planned (a session where there is a door), tells, and returns the exit status. */
+static int run_and_tell(struct af_plan *plan, const struct af_gathered *gathered,
+	unsigned int closed_std, struct af_door *door)
 {
 	const struct af_opts *opts = plan->opts;
 	const struct af_backend *backend = &backend_bwrap;
@@ -206,7 +212,7 @@ static int run_and_tell(
 		err = writes_begin(&writes, plan, gathered->source_fd);
 	if (!err)
 		run_plan(plan, backend, gathered->source_fd, &refusals, &signals, &limits,
-			closed_std, &outcome);
+			closed_std, door, &outcome);
 	take_limits(opts, &limits, &refusals, &outcome);
 	tell_refusals(opts, &refusals);
 	writes_end(&writes, plan, gathered->source_fd, outcome.exit, report >= 0);
@@ -243,19 +249,48 @@ static int dry_run(struct af_plan *plan, int source_fd)
 	return err ? AF_EXIT_FAILED : 0;
 }
 
-static int run_opts(const struct af_opts *opts, unsigned int closed_std)
+static int run_opts(const struct af_opts *opts, unsigned int closed_std, struct af_door *door)
 {
 	struct af_gathered gathered;
 	struct af_plan plan = {0};
 	int status = AF_EXIT_FAILED;
 
-	log_set_verbose(opts->verbose);
 	if (facts_gather(&gathered, opts) == 0 && plan_make(&plan, opts, &gathered.facts) == 0)
 		status = opts->dry_run ? dry_run(&plan, gathered.source_fd)
-				       : run_and_tell(&plan, &gathered, closed_std);
+				       : run_and_tell(&plan, &gathered, closed_std, door);
 	plan_fini(&plan);
 	facts_fini(&gathered);
 	return status;
+}
+
+/* --start: what follows is done in the background; here, whether it came up. */
+static int start_session(const struct af_opts *opts, unsigned int closed_std)
+{
+	struct af_door door;
+	int status = AF_EXIT_FAILED;
+
+	if (session_open(&door, opts->session) == 0)
+		status = session_detach(&door);
+	if (status >= 0) {
+		/* It is the other process's. */
+		door.listener = -1;
+		session_close(&door, status);
+		return status;
+	}
+	status = run_opts(opts, closed_std, &door);
+	session_close(&door, status);
+	return status;
+}
+
+static int do_opts(const struct af_opts *opts, unsigned int closed_std)
+{
+	log_set_verbose(opts->verbose);
+	if (opts->session_do == AF_SESSION_START && !opts->dry_run)
+		return start_session(opts, closed_std);
+	if (opts->session_do == AF_SESSION_LIST ||
+		(opts->session && opts->session_do != AF_SESSION_START))
+		return session_call(opts, closed_std);
+	return run_opts(opts, closed_std, NULL);
 }
 
 /* `--inside FD`: this same program as the first process of the sandbox. */
@@ -280,7 +315,7 @@ int main(int argc, char **argv)
 	closed_std = settle_descriptors();
 	result = opts_parse(&opts, argc, argv);
 	if (result == AF_OPTS_RUN)
-		status = run_opts(&opts, closed_std);
+		status = do_opts(&opts, closed_std);
 	else
 		status = result == AF_OPTS_DONE && fflush(stdout) == 0 ? 0 : AF_EXIT_FAILED;
 	opts_fini(&opts);

@@ -34,6 +34,12 @@ enum long_only {
 	OPT_REPORT,
 	OPT_AUDIT,
 	OPT_VERSION,
+	OPT_START,
+	OPT_STATUS,
+	OPT_STOP,
+	OPT_LIST,
+	OPT_IDLE,
+	OPT_JSON,
 	OPT_LATER, /* in the manual's plan, and not there yet */
 };
 
@@ -77,11 +83,12 @@ static const struct option long_options[] = {
 	{"image", required_argument, NULL, OPT_LATER},
 	{"docker", required_argument, NULL, OPT_LATER},
 	{"channel", required_argument, NULL, OPT_LATER},
-	{"start", no_argument, NULL, OPT_LATER},
-	{"status", no_argument, NULL, OPT_LATER},
-	{"stop", no_argument, NULL, OPT_LATER},
-	{"list", no_argument, NULL, OPT_LATER},
-	{"idle", required_argument, NULL, OPT_LATER},
+	{"start", no_argument, NULL, OPT_START},
+	{"status", no_argument, NULL, OPT_STATUS},
+	{"stop", no_argument, NULL, OPT_STOP},
+	{"list", no_argument, NULL, OPT_LIST},
+	{"idle", required_argument, NULL, OPT_IDLE},
+	{"json", no_argument, NULL, OPT_JSON},
 	{NULL, 0, NULL, 0},
 };
 
@@ -121,6 +128,13 @@ static void print_help(void)
 	      "  -c TEXT                  run TEXT with sh\n"
 	      "      --report FILE        JSON of the run; - is stdout, fd:N a descriptor\n"
 	      "      --audit FILE         JSON lines of every refusal\n"
+	      "  -S, --session NAME       run it in a session, one shell that keeps its state:\n"
+	      "      --start              ... begin it, with the options above\n"
+	      "      --idle DURATION      ... it ends when nobody has called it for so long\n"
+	      "      --status             ... say whether it lives, and what it does\n"
+	      "      --stop               ... end it, and merge\n"
+	      "      --list               say which sessions live\n"
+	      "      --json               --status and --list as JSON\n"
 	      "      --dry-run            print what would be run, and stop\n"
 	      "  -v, --verbose  -q, --quiet  -h, --help  --version\n\n"
 	      "Exit status: the command's own, 128+N for signal N, 124 timed out, 125 afrun\n"
@@ -260,6 +274,30 @@ static int set_limit(struct af_opts *opts, int option, const char *value)
 	}
 }
 
+static int set_session(struct af_opts *opts, int option, const char *value)
+{
+	switch (option) {
+	case 'S':
+		opts->session = value;
+		return 0;
+	case OPT_IDLE:
+		return set_duration("--idle", value, &opts->idle_ms);
+	case OPT_JSON:
+		opts->json = true;
+		return 0;
+	default:
+		if (opts->session_do != AF_SESSION_RUN) {
+			log_error("--start, --status, --stop, --list: only one of them");
+			return -EINVAL;
+		}
+		opts->session_do = option == OPT_START ? AF_SESSION_START
+			: option == OPT_STATUS         ? AF_SESSION_STATUS
+			: option == OPT_STOP           ? AF_SESSION_STOP
+						       : AF_SESSION_LIST;
+		return 0;
+	}
+}
+
 static int refuse_later(int option, int long_index)
 {
 	const char *name = "";
@@ -364,6 +402,14 @@ static int set_option(struct af_opts *opts, int option, char *value, int long_in
 	case OPT_LIMITS:
 	case OPT_DELTA_SIZE:
 		return set_limit(opts, option, value);
+	case 'S':
+	case OPT_START:
+	case OPT_STATUS:
+	case OPT_STOP:
+	case OPT_LIST:
+	case OPT_IDLE:
+	case OPT_JSON:
+		return set_session(opts, option, value);
 	case OPT_DIRECT:
 		opts->direct = true;
 		return 0;
@@ -394,29 +440,19 @@ static void report_bad_option(int kind, char **argv)
 		log_error("%s: no such option, or not used so; see afrun --help", word);
 }
 
-static int check_whole(const struct af_opts *opts)
+static const char *option_name(int option)
 {
-	if (opts->script && opts->command[0]) {
-		log_error("-c: %s: a command was given too", opts->command[0]);
-		return -EINVAL;
-	}
-	if (opts->direct &&
-		(opts->delta || opts->delta_size || opts->conflict || opts->state ||
-			opts->sync_given)) {
-		log_error("--direct: there is no delta then, for --delta, --delta-size, --sync, "
-			  "--conflict or --state");
-		return -EINVAL;
-	}
-	return 0;
+	for (const struct option *o = long_options; o->name; o++)
+		if (o->val == option)
+			return o->name;
+	return "-c";
 }
 
-enum af_opts_result opts_parse(struct af_opts *opts, int argc, char **argv)
+/* Each option in its turn; given gets them all. */
+static enum af_opts_result parse(struct af_opts *opts, int argc, char **argv, int *given, size_t *count)
 {
 	int option, long_index = 0;
 
-	*opts = (struct af_opts){.mount_at = "/workspace", .kill_after_ms = 5000};
-	opterr = 0;
-	optind = 0;
 	while ((option = getopt_long(argc, argv, short_options, long_options, &long_index)) != -1) {
 		if (option == '?' || option == ':') {
 			report_bad_option(option, argv);
@@ -432,9 +468,33 @@ enum af_opts_result opts_parse(struct af_opts *opts, int argc, char **argv)
 		}
 		if (set_option(opts, option, optarg, long_index))
 			return AF_OPTS_ERROR;
+		given[(*count)++] = option;
 	}
-	opts->command = argv + optind;
-	return check_whole(opts) ? AF_OPTS_ERROR : AF_OPTS_RUN;
+	return AF_OPTS_RUN;
+}
+
+enum af_opts_result opts_parse(struct af_opts *opts, int argc, char **argv)
+{
+	/* Several short ones may be in one word. */
+	size_t room = 1, count = 0;
+	af_autofree int *given = NULL;
+	enum af_opts_result result;
+
+	*opts = (struct af_opts){.mount_at = "/workspace", .kill_after_ms = 5000};
+	for (int i = 0; i < argc; i++)
+		room += strlen(argv[i]);
+	given = reallocarray(NULL, room, sizeof(*given));
+	if (!given) {
+		log_error("options: %s", strerror(ENOMEM));
+		return AF_OPTS_ERROR;
+	}
+	opterr = 0;
+	optind = 0;
+	result = parse(opts, argc, argv, given, &count);
+	opts->command = argv + (optind < argc ? optind : argc);
+	if (result == AF_OPTS_RUN && opts_check(opts, given, count, option_name))
+		result = AF_OPTS_ERROR;
+	return result;
 }
 
 void opts_fini(struct af_opts *opts)

@@ -29,6 +29,14 @@ struct af_item {
 
 enum af_sync { AF_SYNC_SUCCESS, AF_SYNC_ALWAYS, AF_SYNC_NEVER };
 
+enum af_session_do {
+	AF_SESSION_RUN, /* a text, in a session that lives */
+	AF_SESSION_START,
+	AF_SESSION_STATUS,
+	AF_SESSION_STOP,
+	AF_SESSION_LIST, /* of all */
+};
+
 struct af_opts {
 	const char *source;   /* NULL: the current directory */
 	const char *workdir;  /* NULL: the view */
@@ -50,7 +58,11 @@ struct af_opts {
 	enum af_sync sync;
 	bool sync_given;
 	bool direct;
+	const char *session; /* NULL: none */
+	enum af_session_do session_do;
+	int64_t idle_ms; /* 0: no limit */
 	bool net_host;
+	bool json;
 	bool dry_run;
 	bool verbose;
 	bool quiet;
@@ -70,5 +82,12 @@ void opts_fini(struct af_opts *opts);
  * none). Anything above zero is at least 1 ms. Returns 0 or -EINVAL.
  */
 int opts_duration(const char *text, int64_t *ms);
+
+/*
+ * Whether what was given fits together (opts_check.c). given: the options as they were written, by the
+ * value that getopt_long(3) gave, `name` one's name. 0 or -EINVAL, reported.
+ */
+int opts_check(const struct af_opts *opts, const int *given, size_t count,
+	const char *(*name)(int option));
 
 #endif

@@ -7,6 +7,7 @@
 #include "cleanup.h"
 #include "env.h"
 #include "log.h"
+#include "session_text.h"
 
 #include <string.h>
 
@@ -140,8 +141,17 @@ static int make_rootfs(struct af_plan *plan, const struct af_facts *facts)
 	return rootfs_finish(&plan->rootfs, &made);
 }
 
+/* A shell that loads session_shell.c's library, and is that from then on. */
+static const char *const session_shell[] = {"/bin/bash", "--norc", "--noprofile", "-c",
+	"enable -f /proc/self/fd/" AF_SESSION_LIBRARY_TEXT " afrun_session && afrun_session", "bash",
+	NULL};
+
 static void make_argv(struct af_plan *plan, const struct af_opts *opts)
 {
+	if (opts->session) {
+		words_add_all(&plan->argv, session_shell);
+		return;
+	}
 	if (opts->script) {
 		words_add_all(
 			&plan->argv, (const char *const[]){"/bin/sh", "-c", opts->script, NULL});
@@ -166,7 +176,13 @@ static int make_env(struct af_plan *plan, const struct af_facts *facts)
 		.term = env_get(facts->caller_env, "TERM"),
 	};
 
-	return env_build(&plan->env, &base, plan->opts, facts->caller_env);
+	int err = env_build(&plan->env, &base, plan->opts, facts->caller_env);
+
+	/* The library takes it out again before anything sees it. */
+	if (!err && plan->opts->session)
+		words_set_env(
+			&plan->env, "LD_PRELOAD", "/proc/self/fd/" AF_SESSION_LIBRARY_TEXT);
+	return err ? err : words_error(&plan->env);
 }
 
 static int make_cwd(struct af_plan *plan)
@@ -210,7 +226,7 @@ int plan_make(struct af_plan *plan, const struct af_opts *opts, const struct af_
 	*plan = (struct af_plan){
 		.opts = opts,
 		.identity = facts->identity,
-		.pty = facts->stdin_tty,
+		.pty = facts->stdin_tty && !opts->session,
 		.tells = opts->verbose || (facts->stderr_tty && !opts->quiet),
 	};
 	err = make_parts(plan, facts);

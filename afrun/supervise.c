@@ -15,12 +15,14 @@
 
 #include "cleanup.h"
 #include "control.h"
+#include "io.h"
 #include "log.h"
 #include "terminal.h"
 
 #include <fcntl.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -28,12 +30,15 @@
 #define LAUNCH_TIMEOUT_MS 30000
 #define BACKGROUND_POLL_MS 200
 #define DRAIN_TIMEOUT_MS 2000
+/* A session's jobs may keep the terminal; then all has come when nothing came for so long. */
+#define QUIET_MS 100
 
 struct supervisor {
 	const struct af_run *run;
 	struct af_outcome *outcome;
 	struct af_terminal terminal;
 	int64_t started_ms;
+	int64_t drained_ms;  /* ended: until then output is waited for */
 	int64_t deadline_ms; /* when the next of launch limit, timeout and kill is due; 0: never */
 	bool decided;        /* outcome->exit is final */
 	bool ended;          /* nothing is left inside */
@@ -82,8 +87,16 @@ static void end_inside(struct supervisor *s)
 {
 	if (s->run->sandbox->control >= 0)
 		close(af_steal_fd(&s->run->sandbox->control));
-	s->deadline_ms = now_ms() + DRAIN_TIMEOUT_MS;
+	s->drained_ms = now_ms() + DRAIN_TIMEOUT_MS;
+	s->deadline_ms = s->run->plan->in_session ? now_ms() + QUIET_MS : s->drained_ms;
 	s->ended = true;
+}
+
+static void copy_output(struct supervisor *s)
+{
+	terminal_copy_output(&s->terminal);
+	if (s->ended && s->run->plan->in_session && now_ms() + QUIET_MS < s->drained_ms)
+		s->deadline_ms = now_ms() + QUIET_MS;
 }
 
 static void send_signal(const struct supervisor *s, int number, enum af_signal_to to)
@@ -106,19 +119,30 @@ static void let_go_of_streams(void)
 	}
 }
 
+/* A caller's text as it is, in a descriptor of its own; empty where it will be typed. */
+static int write_text(const struct af_plan *plan)
+{
+	af_autoclose int fd = memfd_create("afrun-text", MFD_CLOEXEC);
+	const char *text = plan->argv.count ? plan->argv.items[0] : "";
+	int err = fd < 0 ? -errno : io_write_all(fd, text, strlen(text));
+
+	return err ? err : af_steal_fd(&fd);
+}
+
 static int launch(struct supervisor *s)
 {
 	static const int closed[] = {AF_LAUNCH_NO_IN, AF_LAUNCH_NO_OUT, AF_LAUNCH_NO_ERR};
 	static const int own[] = {AF_LAUNCH_PTY, AF_LAUNCH_PTY_OUT, AF_LAUNCH_PTY_ERR};
 	const struct af_plan *plan = s->run->plan;
 	struct af_control message = {.kind = AF_CONTROL_LAUNCH};
-	af_autoclose int command =
-		control_write_command(plan->cwd, plan->argv.items, plan->env.items);
+	af_autoclose int command = plan->in_session
+		? write_text(plan)
+		: control_write_command(plan->cwd, plan->argv.items, plan->env.items);
 	int fds[AF_CONTROL_FDS] = {command}, count = 1, err;
 
 	if (command < 0)
 		return command;
-	err = limits_apply(s->run->limits);
+	err = plan->in_session ? 0 : limits_apply(s->run->limits);
 	if (err) {
 		decide(s, AF_EXIT_FAILED);
 		end_inside(s);
@@ -126,7 +150,9 @@ static int launch(struct supervisor *s)
 	}
 	message.own_memory = s->run->limits->own_memory;
 	message.own_pids = s->run->limits->own_pids;
-	message.expendable = s->run->limits->limits->memory != 0;
+	message.expendable = s->run->limits->limits && s->run->limits->limits->memory != 0;
+	if (plan->in_session && plan->argv.count == 0)
+		message.value |= AF_LAUNCH_INTERACTIVE;
 	terminal_describe(&s->terminal, &message);
 	for (int i = 0; i < 3; i++) {
 		if (s->run->closed_std & 1U << i)
@@ -207,9 +233,11 @@ static void take_message(
 		break;
 	case AF_CONTROL_EXITED:
 		command_exited(s, message->value);
+		/* The sandbox stays; nothing more comes of the text. */
+		if (s->run->plan->in_session)
+			end_inside(s);
 		break;
-	case AF_CONTROL_LAUNCH:
-	case AF_CONTROL_SIGNAL:
+	default:
 		break;
 	}
 }
@@ -227,7 +255,9 @@ static void read_control(struct supervisor *s)
 			close(fds[i]);
 	if (got > 0)
 		return;
-	if (!s->decided)
+	if (!s->decided && s->run->plan->in_session)
+		log_error("session: it ended before the command did");
+	else if (!s->decided)
 		log_error(s->outcome->started ? "sandbox: it ended before the command did"
 					      : "sandbox: it could not be set up; nothing was run");
 	decide(s, AF_EXIT_FAILED);
@@ -249,6 +279,9 @@ static void take_signal(struct supervisor *s, const struct signalfd_siginfo *inf
 		send_signal(s, number,
 			info->ssi_code == SI_KERNEL || number == SIGCONT ? AF_TO_GROUP
 									 : AF_TO_COMMAND);
+		/* A session's shell never stops, so nobody will tell us. */
+		if (number == SIGTSTP && s->run->plan->in_session)
+			stop_too(s);
 		return;
 	}
 	decide(s, AF_EXIT_SIGNAL + number);
@@ -353,7 +386,7 @@ static void take_polls(struct supervisor *s, const struct pollfd polls[POLL_COUN
 	if (polls[POLL_MASTER].revents & POLLOUT)
 		terminal_pass_input(&s->terminal);
 	if (polls[POLL_MASTER].revents & (POLLIN | POLLHUP | POLLERR))
-		terminal_copy_output(&s->terminal);
+		copy_output(s);
 	if (polls[POLL_SIGNALS].revents)
 		read_signals(s);
 	if (polls[POLL_CONTROL].revents && !s->ended)
@@ -391,7 +424,8 @@ void supervise_run(const struct af_run *run, struct af_outcome *outcome)
 	int err = run->plan->pty ? terminal_open(&s.terminal) : 0;
 
 	s.started_ms = now_ms();
-	s.deadline_ms = s.started_ms + LAUNCH_TIMEOUT_MS;
+	/* A caller waits for its turn as long as it takes. */
+	s.deadline_ms = run->plan->in_session ? 0 : s.started_ms + LAUNCH_TIMEOUT_MS;
 	if (err) {
 		log_error("terminal: %s", strerror(-err));
 		decide(&s, AF_EXIT_FAILED);

@@ -1,0 +1,213 @@
+/*
+ * Where sessions are found. See session_place.h.
+ *
+ * A name is taken by a lock on NAME.lock, which the kernel gives back with its holder, so what a killed
+ * session has left is in nobody's way: the next of that name takes it over.
+ */
+#include "session_place.h"
+
+#include "cleanup.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+enum { NAME_LENGTH = 64, FILE_NAME_SIZE = NAME_LENGTH + 8, BACKLOG = 128 };
+
+static const char name_characters[] =
+	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+
+bool session_name_is_good(const char *name)
+{
+	size_t len = strlen(name);
+
+	return len >= 1 && len <= NAME_LENGTH && name[0] != '.' && name[0] != '-' &&
+		strspn(name, name_characters) == len;
+}
+
+static bool is_directory(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == getuid();
+}
+
+/* Newly allocated, or NULL. */
+static char *find_path(void)
+{
+	const char *given = secure_getenv("XDG_RUNTIME_DIR");
+	char run[64];
+	char *path = NULL;
+	int made;
+
+	snprintf(run, sizeof(run), "/run/user/%u", getuid());
+	if (given && given[0] == '/' && is_directory(given))
+		made = asprintf(&path, "%s/afrun", given);
+	else if (getuid() == 0)
+		made = asprintf(&path, "/run/afrun");
+	else if (is_directory(run))
+		made = asprintf(&path, "%s/afrun", run);
+	else
+		made = asprintf(&path, "/tmp/afrun-%u", getuid());
+	return made < 0 ? NULL : path;
+}
+
+int session_place_open(bool make, char **path)
+{
+	af_autoclose int fd = -1;
+	struct stat st;
+
+	*path = find_path();
+	if (!*path)
+		return -ENOMEM;
+	/* Without a runtime directory of the caller's there is no session. */
+	if (make && mkdir(*path, 0700) < 0 && errno != EEXIST)
+		return errno == ENOENT ? -ENOTDIR : -errno;
+	fd = open(*path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	/* In /tmp somebody else may have been faster. */
+	if (st.st_uid != getuid() || st.st_mode & (S_IRWXG | S_IRWXO))
+		return -EACCES;
+	return af_steal_fd(&fd);
+}
+
+static void make_file_name(char file[FILE_NAME_SIZE], const char *name, const char *suffix)
+{
+	snprintf(file, FILE_NAME_SIZE, "%.*s%s", NAME_LENGTH, name, suffix);
+}
+
+/* By the directory's descriptor: the address is short, and is that directory's. */
+static void make_address(struct sockaddr_un *address, int dirfd, const char *name)
+{
+	*address = (struct sockaddr_un){.sun_family = AF_UNIX};
+	snprintf(address->sun_path, sizeof(address->sun_path), "/proc/self/fd/%d/%.*s.sock", dirfd,
+		NAME_LENGTH, name);
+}
+
+/* Whether fd is what has the name still: who had the lock before may have removed it. */
+static bool is_named(int fd, int dirfd, const char *file)
+{
+	struct stat mine, named;
+
+	return fstat(fd, &mine) == 0 && fstatat(dirfd, file, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+		mine.st_ino == named.st_ino && mine.st_dev == named.st_dev;
+}
+
+static int take_lock(int dirfd, const char *file)
+{
+	for (;;) {
+		af_autoclose int fd =
+			openat(dirfd, file, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+		if (fd < 0)
+			return -errno;
+		if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+			return errno == EWOULDBLOCK ? -EEXIST : -errno;
+		if (is_named(fd, dirfd, file))
+			return af_steal_fd(&fd);
+	}
+}
+
+int session_place_listen(int dirfd, const char *name, int *lock_fd)
+{
+	af_autoclose int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct sockaddr_un address;
+	char file[FILE_NAME_SIZE];
+	int lock;
+
+	if (fd < 0)
+		return -errno;
+	make_file_name(file, name, ".lock");
+	lock = take_lock(dirfd, file);
+	if (lock < 0)
+		return lock;
+	*lock_fd = lock;
+	make_file_name(file, name, ".sock");
+	if (unlinkat(dirfd, file, 0) < 0 && errno != ENOENT)
+		return -errno;
+	make_address(&address, dirfd, name);
+	if (bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ||
+		listen(fd, BACKLOG) < 0)
+		return -errno;
+	return af_steal_fd(&fd);
+}
+
+/* Of the last session nothing stays. Who is just coming in finds it gone, and makes it again. */
+static void remove_if_empty(int dirfd)
+{
+	af_autofree char *path = find_path();
+	struct stat mine, named;
+
+	if (path && fstat(dirfd, &mine) == 0 && lstat(path, &named) == 0 &&
+		mine.st_ino == named.st_ino && mine.st_dev == named.st_dev)
+		rmdir(path);
+}
+
+void session_place_remove(int dirfd, const char *name)
+{
+	char file[FILE_NAME_SIZE];
+
+	make_file_name(file, name, ".sock");
+	unlinkat(dirfd, file, 0);
+	make_file_name(file, name, ".lock");
+	unlinkat(dirfd, file, 0);
+	remove_if_empty(dirfd);
+}
+
+int session_place_connect(int dirfd, const char *name)
+{
+	af_autoclose int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	struct sockaddr_un address;
+
+	if (fd < 0)
+		return -errno;
+	make_address(&address, dirfd, name);
+	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
+		return errno == ECONNREFUSED ? -ENOENT : -errno;
+	return af_steal_fd(&fd);
+}
+
+static int compare(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Whether somebody holds the name's lock. */
+static bool lives(int dirfd, const char *name)
+{
+	char file[FILE_NAME_SIZE];
+	af_autoclose int fd = -1;
+
+	make_file_name(file, name, ".lock");
+	fd = openat(dirfd, file, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+	return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+}
+
+int session_place_list(int dirfd, struct af_words *names)
+{
+	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	af_autoclosedir DIR *stream = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *entry;
+
+	if (!stream)
+		return -errno;
+	while ((entry = readdir(stream))) {
+		char name[NAME_LENGTH + 1];
+		size_t len = strlen(entry->d_name);
+
+		if (len < 6 || len - 5 > NAME_LENGTH ||
+			strcmp(entry->d_name + len - 5, ".sock") != 0)
+			continue;
+		snprintf(name, sizeof(name), "%.*s", (int)(len - 5), entry->d_name);
+		if (session_name_is_good(name) && lives(dirfd, name))
+			words_add(names, name);
+	}
+	if (names->count)
+		qsort(names->items, names->count, sizeof(*names->items), compare);
+	return words_error(names);
+}
