@@ -40,7 +40,8 @@ struct session {
 	bool up;     /* the shell takes texts */
 	bool taken;  /* a caller was handed in, and DONE not told */
 	bool running;
-	bool back; /* the shell is back from a text that was abandoned; its processes may be there yet */
+	bool back; /* the shell is back from a text that was ended; its processes may be there yet */
+	int status; /* back: of the text */
 	bool stopping;
 	int ending;          /* the signal by which the text is being ended, or 0 */
 	int64_t give_up_ms;  /* then the shell is killed; 0: never */
@@ -205,8 +206,11 @@ static void take_end(struct session *s)
 	}
 	if (!s->running)
 		return;
-	s->back = s->give_up_ms != 0;
-	/* Of a text that nobody waits for nothing is there any more when the next one begins. */
+	/* Of one that was ended nothing is there any more when the next one begins. */
+	s->back = s->ending != 0;
+	s->status = end.status;
+	if (s->back && !s->give_up_ms)
+		s->give_up_ms = now_ms() + SHELL_TIMEOUT_MS;
 	if (!s->back || processes_signal(&s->before, s->in->command, SIGKILL) == 0)
 		end_of_text(s, end.status);
 }
@@ -292,7 +296,7 @@ static void call_back(struct session *s)
 
 	if (s->back) {
 		if (left == 0 || now_ms() >= s->give_up_ms)
-			end_of_text(s, 0);
+			end_of_text(s, s->status);
 		return;
 	}
 	if (s->give_up_ms && now_ms() >= s->give_up_ms) {

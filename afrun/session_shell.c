@@ -24,6 +24,7 @@
 #include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,6 +82,7 @@ extern void with_input_from_stdin(void);
 extern int reader_loop(void);
 extern void get_tty_state(void);
 extern void notify_and_cleanup(void);
+extern void termsig_sighandler(int number);
 extern void *set_if_not(const char *name, const char *value);
 
 /* ---- ours --------------------------------------------------------------------------------------- */
@@ -123,6 +125,29 @@ static bool has_trap(int number)
 	return number > 0 && number < NSIG && trap_list[number] && trap_list[number] != (char *)1;
 }
 
+/* What these do by default would end the shell; of a text they end the text. */
+static bool is_ours(int number)
+{
+	static const int ends[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE, SIGALRM, SIGUSR1,
+		SIGUSR2, SIGXCPU, SIGXFSZ, SIGVTALRM, SIGPROF, SIGTSTP};
+
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+		if (number == ends[i])
+			return true;
+	return false;
+}
+
+/* Its end was decided elsewhere; that this killed a command is nothing to be said as well. */
+static void hush(void)
+{
+	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+	if (null >= 0) {
+		dup2(null, 2);
+		close(null);
+	}
+}
+
 /* From our first process: a signal to the text. */
 static void take_signal(int number, siginfo_t *info, void *context)
 {
@@ -139,25 +164,58 @@ static void take_signal(int number, siginfo_t *info, void *context)
 	/* One that the text ignores. */
 	if (!(value & AF_SHELL_END) && number < NSIG && trap_list[number] == (char *)1)
 		return;
+	if (value & AF_SHELL_END)
+		hush();
 	ended_by = number;
 	interrupt(number);
+	if (interactive && is_ours(number)) {
+		/* Who types is asked for no further line, and readline has the signal its own way. */
+		EOF_Reached = EOF;
+		raise(number);
+	}
 }
 
-/* Where the text has set no trap, that a signal ends it is ours to do. */
+/* A stop is caught, not ignored: what is started from here has it as it should be. */
+static void (*handler_of(int number))(int)
+{
+	return number == SIGTSTP ? caught : interrupt;
+}
+
+static int next_sigaction(int number, const struct sigaction *action, struct sigaction *before)
+{
+	static int (*next)(int, const struct sigaction *, struct sigaction *);
+
+	if (!next)
+		next = (int (*)(int, const struct sigaction *, struct sigaction *))dlsym(
+			RTLD_NEXT, "sigaction");
+	return next(number, action, before);
+}
+
+/* Whatever bash sets when a trap is taken away, or in a place where it leaves its own handlers. */
+VISIBLE int sigaction(int number, const struct sigaction *action, struct sigaction *before)
+{
+	struct sigaction ours;
+
+	if (!action || !running || getpid() != shell || !is_ours(number) ||
+		(action->sa_handler != SIG_DFL && action->sa_handler != termsig_sighandler))
+		return next_sigaction(number, action, before);
+	ours = *action;
+	ours.sa_handler = handler_of(number);
+	return next_sigaction(number, &ours, before);
+}
+
+/* Where the text has set no trap. */
 static void set_handlers(void)
 {
-	static const int ends[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
 	struct sigaction ours = {.sa_sigaction = take_signal, .sa_flags = SA_SIGINFO};
-	struct sigaction action = {.sa_handler = interrupt};
 
-	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
-		if (!has_trap(ends[i]) && trap_list[ends[i]] != (char *)1)
-			sigaction(ends[i], &action, NULL);
-	/* Caught, not ignored: what is started from here has it as it should be. */
-	action.sa_handler = caught;
-	if (!has_trap(SIGTSTP) && trap_list[SIGTSTP] != (char *)1)
-		sigaction(SIGTSTP, &action, NULL);
-	sigaction(AF_SESSION_SIGNAL, &ours, NULL);
+	for (int i = 1; i < NSIG; i++) {
+		struct sigaction action = {.sa_handler = handler_of(i)};
+
+		if (is_ours(i) && !has_trap(i) && trap_list[i] != (char *)1)
+			next_sigaction(i, &action, NULL);
+	}
+	next_sigaction(AF_SESSION_SIGNAL, &ours, NULL);
 }
 
 static void save_traps(void)
@@ -292,16 +350,75 @@ VISIBLE void exit(int status)
 	_exit(status);
 }
 
-/* A script that closes all that is open means its own. */
+/* A script that closes all that is open means its own, and one that takes any descriptor as well. */
+static bool is_channel(int fd)
+{
+	return fd == AF_SESSION_CHANNEL && shell && !ending && getpid() == shell;
+}
+
 VISIBLE int close(int fd)
 {
 	static int (*next)(int);
 
-	if (fd == AF_SESSION_CHANNEL && shell && !ending && getpid() == shell)
+	if (is_channel(fd))
 		return 0;
 	if (!next)
 		next = (int (*)(int))dlsym(RTLD_NEXT, "close");
 	return next(fd);
+}
+
+VISIBLE int dup2(int from, int to)
+{
+	static int (*next)(int, int);
+
+	if (is_channel(from) || is_channel(to)) {
+		errno = EBADF;
+		return -1;
+	}
+	if (!next)
+		next = (int (*)(int, int))dlsym(RTLD_NEXT, "dup2");
+	return next(from, to);
+}
+
+/* A redirection would save it. The last argument is a number or a pointer, if it is there. */
+static int next_fcntl(int fd, int command, long argument)
+{
+	static int (*next)(int, int, ...);
+
+	if (is_channel(fd) && (command == F_DUPFD || command == F_DUPFD_CLOEXEC)) {
+		errno = EBADF;
+		return -1;
+	}
+	if (!next)
+		next = (int (*)(int, int, ...))dlsym(RTLD_NEXT, "fcntl64");
+	return next(fd, command, argument);
+}
+
+VISIBLE int fcntl64(int fd, int command, ...)
+{
+	va_list more;
+	long argument;
+
+	va_start(more, command);
+	argument = va_arg(more, long);
+	va_end(more);
+	return next_fcntl(fd, command, argument);
+}
+
+VISIBLE int fcntl(int fd, int command, ...) __attribute__((alias("fcntl64")));
+
+/* What comes to the shell is not for what it starts. */
+VISIBLE pid_t fork(void)
+{
+	static pid_t (*next)(void);
+	pid_t pid;
+
+	if (!next)
+		next = (pid_t(*)(void))dlsym(RTLD_NEXT, "fork");
+	pid = next();
+	if (pid == 0 && shell)
+		close(AF_SESSION_CHANNEL);
+	return pid;
 }
 
 /* ---- texts -------------------------------------------------------------------------------------- */

@@ -4,6 +4,9 @@
 . "$(dirname "$0")/../../lib.sh"
 
 PATH=$BUILD:$PATH
+# Where sessions are found.
+export XDG_RUNTIME_DIR=$T/runtime
+mkdir -m 700 "$XDG_RUNTIME_DIR"
 
 # Prints the lines of block $2 (from 1) of kind $1.
 block()
@@ -54,11 +57,12 @@ fzf() { cat; }
 
 mkdir "$T/play"
 cd "$T/play" || exit
-for number in 1 2 3 4 5; do
+block makefile 1 >agents.mk
+for number in 1 2 3 4 5 6 7; do
 	run_console "$number"
 done
 af_mounts+=("$T/play/view")
-run_console 6
+run_console 8
 
 # The daemon's table: a delta for each row, merged where the row says.
 block table 1 | sed "s|/var/lib|$T/var|; s|/home/|$T/home/|; s|/srv/|$T/srv/|" >"$T/table"
@@ -111,9 +115,9 @@ else
 	skip 'fstab' 'only root mounts from it'
 fi
 
-run_console 7
+run_console 9
 block make 1 >Makefile
-run_console 8
-is "$(block console 9)" '' 'there is no other example'
+run_console 10
+is "$(block console 11)" '' 'there is no other example'
 
 done_testing

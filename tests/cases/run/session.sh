@@ -70,6 +70,12 @@ exits job '(((' 2 'parentheses'
 exits job 'kill -INT $$; sleep 20; echo no' 130 'SIGINT to itself'
 exits job 'kill -TERM $$; sleep 20; echo no' 143 'SIGTERM to itself'
 exits job 'kill -HUP $$; sleep 20; echo no' 129 'SIGHUP to itself'
+exits job 'trap : INT TERM PIPE; trap - INT TERM PIPE; kill -TERM $$; sleep 20; echo no' 143 'also when a trap was taken away'
+for signal in USR2 PIPE ALRM QUIT; do
+	exits job "kill -$signal \$\$; sleep 20; echo no" $((128 + $(kill -l $signal))) "SIG$signal to itself"
+done
+is "$("$AFRUN" -S job -c 'while echo y; do :; done' </dev/null 2>/dev/null | head -n 1)" y \
+	'a pipe that closes while the shell itself writes'
 exits job 'sh -c "kill -SEGV \$\$"' 139 'a command that crashes'
 exits job 'f 2>&1 >/dev/full' 1 'a full disk'
 says job 'printf "no newline"' 'no newline' 'no final newline'
