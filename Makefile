@@ -164,7 +164,7 @@ $(B)/session_shell.so: afrun/session_shell.c afrun/session_text.h $(B)/flags
 	$(call say,LD,$@)
 	$(Q)$(CC) -D_GNU_SOURCE $(SHELL_FLAGS) -Wl,-z,relro -o $@ $<
 $(B)/obj/afrun/shell_library.o: $(B)/session_shell.so
-$(B)/obj/afrun/shell_library.o: OWN_FLAGS = -DAF_SHELL_LIBRARY='"$(B)/session_shell.so"'
+$(B)/obj/afrun/shell_library.o: OWN_FLAGS = -Wa,-I$(B)
 
 # A program's headers are found by its own files and by its unit tests.
 $(call objs,tests/unit,$(UNIT_FS)): OWN_FLAGS = -Iagentfensefs

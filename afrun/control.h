@@ -50,7 +50,7 @@ enum af_launch_flag {
 	AF_LAUNCH_NO_IN = 8,   /* 0 is closed, as it was for the caller; descriptor absent */
 	AF_LAUNCH_NO_OUT = 16,
 	AF_LAUNCH_NO_ERR = 32,
-	AF_LAUNCH_SESSION = 64,      /* the command is a session's shell; one more descriptor, first:
+	AF_LAUNCH_SESSION = 64, /* the command is a session's shell; one more descriptor, first:
 					its library */
 	AF_LAUNCH_INTERACTIVE = 128, /* session's text: there is none, it is typed */
 };

@@ -43,8 +43,8 @@ struct session {
 	bool back; /* the shell is back from a text that was ended; its processes may be there yet */
 	int status; /* back: of the text */
 	bool stopping;
-	int ending;          /* the signal by which the text is being ended, or 0 */
-	int64_t give_up_ms;  /* then the shell is killed; 0: never */
+	int ending;         /* the signal by which the text is being ended, or 0 */
+	int64_t give_up_ms; /* then the shell is killed; 0: never */
 	struct af_processes before;
 };
 
@@ -291,8 +291,7 @@ static int reap(const struct session *s)
 
 static void call_back(struct session *s)
 {
-	size_t left =
-		s->give_up_ms ? processes_signal(&s->before, s->in->command, SIGKILL) : 0;
+	size_t left = s->give_up_ms ? processes_signal(&s->before, s->in->command, SIGKILL) : 0;
 
 	if (s->back) {
 		if (left == 0 || now_ms() >= s->give_up_ms)

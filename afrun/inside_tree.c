@@ -78,9 +78,11 @@ int processes_list(struct af_processes *list)
 {
 	af_autoclosedir DIR *proc = opendir("/proc");
 	const struct dirent *entry;
-	int err = proc ? 0 : -errno;
+	int err = 0;
 
 	list->count = 0;
+	if (!proc)
+		return -errno;
 	while (!err && (entry = readdir(proc))) {
 		struct af_process process;
 
@@ -120,8 +122,8 @@ static bool is_of_text(const struct af_processes *before, const struct af_proces
 	return true;
 }
 
-static size_t signal_all(const struct af_processes *before, struct af_processes *now, pid_t shell,
-	int signal_number)
+static size_t signal_all(
+	const struct af_processes *before, struct af_processes *now, pid_t shell, int signal_number)
 {
 	size_t count = 0;
 

@@ -449,7 +449,8 @@ static const char *option_name(int option)
 }
 
 /* Each option in its turn; given gets them all. */
-static enum af_opts_result parse(struct af_opts *opts, int argc, char **argv, int *given, size_t *count)
+static enum af_opts_result parse(
+	struct af_opts *opts, int argc, char **argv, int *given, size_t *count)
 {
 	int option, long_index = 0;
 

@@ -60,13 +60,13 @@ static int check_start(const struct af_opts *opts)
 	return 0;
 }
 
-static int check_session(const struct af_opts *opts, const int *given, size_t count,
-	const char *(*name)(int option))
+static int check_session(
+	const struct af_opts *opts, const int *given, size_t count, const char *(*name)(int option))
 {
 	static const char *const of_text[] = {
 		"session", "-c", "timeout", "kill-after", "verbose", "quiet", NULL};
-	static const char *const of_question[] = {"session", "status", "stop", "list", "json",
-		"verbose", "quiet", NULL};
+	static const char *const of_question[] = {
+		"session", "status", "stop", "list", "json", "verbose", "quiet", NULL};
 
 	if (!opts->session && opts->session_do != AF_SESSION_LIST) {
 		log_error(opts->session_do == AF_SESSION_RUN
@@ -93,12 +93,12 @@ static int check_session(const struct af_opts *opts, const int *given, size_t co
 			opts->script ? "-c" : opts->command[0]);
 		return -EINVAL;
 	}
-	return allow_only(of_question, "has no meaning with --status, --stop or --list", given,
-		count, name);
+	return allow_only(
+		of_question, "has no meaning with --status, --stop or --list", given, count, name);
 }
 
-int opts_check(const struct af_opts *opts, const int *given, size_t count,
-	const char *(*name)(int option))
+int opts_check(
+	const struct af_opts *opts, const int *given, size_t count, const char *(*name)(int option))
 {
 	if (opts->script && opts->command[0]) {
 		log_error("-c: %s: a command was given too", opts->command[0]);

@@ -143,8 +143,8 @@ static int make_rootfs(struct af_plan *plan, const struct af_facts *facts)
 
 /* A shell that loads session_shell.c's library, and is that from then on. */
 static const char *const session_shell[] = {"/bin/bash", "--norc", "--noprofile", "-c",
-	"enable -f /proc/self/fd/" AF_SESSION_LIBRARY_TEXT " afrun_session && afrun_session", "bash",
-	NULL};
+	("enable -f /proc/self/fd/" AF_SESSION_LIBRARY_TEXT " afrun_session && afrun_session"),
+	"bash", NULL};
 
 static void make_argv(struct af_plan *plan, const struct af_opts *opts)
 {
@@ -180,8 +180,7 @@ static int make_env(struct af_plan *plan, const struct af_facts *facts)
 
 	/* The library takes it out again before anything sees it. */
 	if (!err && plan->opts->session)
-		words_set_env(
-			&plan->env, "LD_PRELOAD", "/proc/self/fd/" AF_SESSION_LIBRARY_TEXT);
+		words_set_env(&plan->env, "LD_PRELOAD", "/proc/self/fd/" AF_SESSION_LIBRARY_TEXT);
 	return err ? err : words_error(&plan->env);
 }
 

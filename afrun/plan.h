@@ -32,9 +32,9 @@ struct af_plan {
 	struct af_words env;  /* of the command */
 	struct af_words argv; /* of the command */
 	char *cwd;            /* inside, absolute; owned */
-	bool in_session;      /* argv is the text of a caller (empty: it is typed), and nothing else */
-	bool pty;             /* stdin is a terminal: the command gets one of its own */
-	bool tells;           /* somebody watches: the merge says how far it is, and what it did */
+	bool in_session; /* argv is the text of a caller (empty: it is typed), and nothing else */
+	bool pty;        /* stdin is a terminal: the command gets one of its own */
+	bool tells;      /* somebody watches: the merge says how far it is, and what it did */
 };
 
 /* Returns 0 or -errno, reported. Files of --env-file are read here, and nothing else. */

@@ -157,8 +157,8 @@ void session_speak(struct af_door *door)
 void session_close(struct af_door *door, int status)
 {
 	struct af_control answer = {.kind = AF_CONTROL_ANSWER, .value = status};
-	const int fds[] = {door->listener, door->lock, door->dir, door->ready,
-		door->said, door->out};
+	const int fds[] = {
+		door->listener, door->lock, door->dir, door->ready, door->said, door->out};
 
 	session_pass_on(door);
 	if (door->listener >= 0)

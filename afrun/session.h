@@ -18,35 +18,31 @@
 /* What --status says. A caller of another version sees another size. */
 struct af_session_state {
 	uint32_t size;
-	int32_t pid;        /* of its server */
-	int32_t caller;     /* whose text runs, or 0 */
-	int32_t waiting;    /* callers that wait for their turn */
-	int64_t started_s;  /* since 1970 */
-	int64_t idle_s;     /* for how long; 0 while a text runs */
-	int64_t idle_ms;    /* the limit; 0: none */
-	uint64_t texts;     /* begun so far */
+	int32_t pid;       /* of its server */
+	int32_t caller;    /* whose text runs, or 0 */
+	int32_t waiting;   /* callers that wait for their turn */
+	int64_t started_s; /* since 1970 */
+	int64_t idle_s;    /* for how long; 0 while a text runs */
+	int64_t idle_ms;   /* the limit; 0: none */
+	uint64_t texts;    /* begun so far */
 	char source[PATH_MAX];
 	char delta[PATH_MAX]; /* "": --direct */
 };
 
 /* The session's side of its door. */
 struct af_door {
-	const char *name; /* borrowed */
+	const char *name;        /* borrowed */
 	int dir, lock, listener; /* owned */
 	int ready;               /* whoever has started us waits for a byte there; owned */
-	int said;                /* what we and all that we start write on stderr, to be read; owned */
-	int out;                 /* where that goes: to who has started us, to who stops us; owned */
-	int *stoppers;           /* connections that wait for the end; owned */
+	int said;      /* what we and all that we start write on stderr, to be read; owned */
+	int out;       /* where that goes: to who has started us, to who stops us; owned */
+	int *stoppers; /* connections that wait for the end; owned */
 	size_t stopper_count;
 };
 
-#define AF_DOOR_NONE                                                                           \
-	((struct af_door){.dir = -1,                                                           \
-		.lock = -1,                                                                    \
-		.listener = -1,                                                                \
-		.ready = -1,                                                                   \
-		.said = -1,                                                                    \
-		.out = -1})
+#define AF_DOOR_NONE       \
+	((struct af_door){ \
+		.dir = -1, .lock = -1, .listener = -1, .ready = -1, .said = -1, .out = -1})
 
 /* Takes the session's name. 0 or -errno, reported. */
 int session_open(struct af_door *door, const char *name);

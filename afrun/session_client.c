@@ -25,8 +25,8 @@ static int connect_to(const char *name)
 	int fd = dir < 0 ? dir : session_place_connect(dir, name);
 
 	if (fd == -ENOENT)
-		log_error("session: %s: there is none; `afrun -S %s --start` starts one", name,
-			name);
+		log_error(
+			"session: %s: there is none; `afrun -S %s --start` starts one", name, name);
 	else if (fd < 0)
 		log_error("session: %s/%s: %s", path ? path : "", name, strerror(-fd));
 	return fd;
@@ -71,7 +71,7 @@ static void take_out_nuls(char *text, size_t size)
 /* What is to be run; NULL in *text where it will be typed. 0 or -errno, reported. */
 static int make_text(const struct af_opts *opts, char **text)
 {
-	size_t size;
+	size_t size = 0;
 	int err = 0;
 
 	*text = NULL;
@@ -144,7 +144,7 @@ static int run(const struct af_opts *opts, unsigned int closed_std)
 static int stop(const struct af_opts *opts)
 {
 	af_autoclose int fd = connect_to(opts->session);
-	struct af_control answer;
+	struct af_control answer = {0};
 	int fds[AF_CONTROL_FDS], count = 0, got, err;
 
 	if (fd < 0)
@@ -165,7 +165,7 @@ static int stop(const struct af_opts *opts)
 static int ask_state(int fd, struct af_session_state *state)
 {
 	struct timeval limit = {.tv_sec = ANSWER_TIMEOUT_S};
-	struct af_control answer;
+	struct af_control answer = {0};
 	int fds[AF_CONTROL_FDS], count = 0;
 	int err = ask(fd, AF_ASK_STATUS, NULL, 0);
 	int got;

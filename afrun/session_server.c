@@ -25,7 +25,7 @@
 enum { START_TIMEOUT_MS = 30000, MAX_CALLERS = 256 };
 
 struct caller {
-	int fd;     /* owned */
+	int fd; /* owned */
 	pid_t pid;
 	bool asked; /* for its turn */
 };
@@ -34,14 +34,14 @@ struct server {
 	const struct af_run *run;
 	struct af_door *door;
 	struct af_outcome *outcome;
-	struct caller callers[MAX_CALLERS]; /* in the order in which they came */
-	size_t count;
 	pid_t current; /* whose text runs, or 0 */
 	uint64_t texts;
 	int64_t started_ms, idle_since_ms;
 	time_t started;
 	int64_t deadline_ms; /* of the start, or of the end; 0: none */
 	bool up, stopping, ended, audit_open;
+	size_t count;
+	struct caller callers[MAX_CALLERS]; /* in the order in which they came */
 };
 
 static int64_t now_ms(void)
@@ -242,7 +242,8 @@ static void shell_ended(struct server *s, int status)
 	s->outcome->signal = WIFSIGNALED(status) && !s->stopping ? WTERMSIG(status) : 0;
 	if (!s->up) {
 		log_error("session: bash ended with status %d before it took a command; it must be "
-			  "bash 5 with `enable -f`", exit);
+			  "bash 5 with `enable -f`",
+			exit);
 		exit = AF_EXIT_FAILED;
 	} else if (!s->stopping) {
 		log_error("session: its shell ended with status %d", exit);
@@ -365,7 +366,16 @@ static void check_time(struct server *s)
 		stop(s);
 }
 
-enum { POLL_CONTROL, POLL_SIGNALS, POLL_DAEMON, POLL_RUNTIME, POLL_AUDIT, POLL_SAID, POLL_DOOR, POLL_CALLERS };
+enum {
+	POLL_CONTROL,
+	POLL_SIGNALS,
+	POLL_DAEMON,
+	POLL_RUNTIME,
+	POLL_AUDIT,
+	POLL_SAID,
+	POLL_DOOR,
+	POLL_CALLERS
+};
 
 static size_t set_polls(const struct server *s, struct pollfd *polls)
 {
@@ -377,8 +387,7 @@ static size_t set_polls(const struct server *s, struct pollfd *polls)
 	for (size_t i = 0; i < POLL_CALLERS; i++)
 		polls[i] = (struct pollfd){.fd = fds[i], .events = POLLIN};
 	for (size_t i = 0; i < s->count; i++)
-		polls[POLL_CALLERS + i] =
-			(struct pollfd){.fd = s->callers[i].fd, .events = POLLIN};
+		polls[POLL_CALLERS + i] = (struct pollfd){.fd = s->callers[i].fd, .events = POLLIN};
 	return s->count;
 }
 

@@ -192,16 +192,16 @@ static int next_sigaction(int number, const struct sigaction *action, struct sig
 }
 
 /* Whatever bash sets when a trap is taken away, or in a place where it leaves its own handlers. */
-VISIBLE int sigaction(int number, const struct sigaction *action, struct sigaction *before)
+VISIBLE int sigaction(int sig, const struct sigaction *act, struct sigaction *oact)
 {
 	struct sigaction ours;
 
-	if (!action || !running || getpid() != shell || !is_ours(number) ||
-		(action->sa_handler != SIG_DFL && action->sa_handler != termsig_sighandler))
-		return next_sigaction(number, action, before);
-	ours = *action;
-	ours.sa_handler = handler_of(number);
-	return next_sigaction(number, &ours, before);
+	if (!act || !running || getpid() != shell || !is_ours(sig) ||
+		(act->sa_handler != SIG_DFL && act->sa_handler != termsig_sighandler))
+		return next_sigaction(sig, act, oact);
+	ours = *act;
+	ours.sa_handler = handler_of(sig);
+	return next_sigaction(sig, &ours, oact);
 }
 
 /* Where the text has set no trap. */
@@ -367,17 +367,17 @@ VISIBLE int close(int fd)
 	return next(fd);
 }
 
-VISIBLE int dup2(int from, int to)
+VISIBLE int dup2(int fd, int fd2)
 {
 	static int (*next)(int, int);
 
-	if (is_channel(from) || is_channel(to)) {
+	if (is_channel(fd) || is_channel(fd2)) {
 		errno = EBADF;
 		return -1;
 	}
 	if (!next)
 		next = (int (*)(int, int))dlsym(RTLD_NEXT, "dup2");
-	return next(from, to);
+	return next(fd, fd2);
 }
 
 /* A redirection would save it. The last argument is a number or a pointer, if it is there. */
@@ -394,18 +394,18 @@ static int next_fcntl(int fd, int command, long argument)
 	return next(fd, command, argument);
 }
 
-VISIBLE int fcntl64(int fd, int command, ...)
+VISIBLE int fcntl64(int fd, int cmd, ...)
 {
 	va_list more;
 	long argument;
 
-	va_start(more, command);
+	va_start(more, cmd);
 	argument = va_arg(more, long);
 	va_end(more);
-	return next_fcntl(fd, command, argument);
+	return next_fcntl(fd, cmd, argument);
 }
 
-VISIBLE int fcntl(int fd, int command, ...) __attribute__((alias("fcntl64")));
+VISIBLE int fcntl(int fd, int cmd, ...) __attribute__((alias("fcntl64")));
 
 /* What comes to the shell is not for what it starts. */
 VISIBLE pid_t fork(void)
@@ -585,8 +585,10 @@ static bool take_text(struct af_text *text, int fds[4])
 	do
 		got = recvmsg(AF_SESSION_CHANNEL, &header, MSG_CMSG_CLOEXEC);
 	while (got < 0 && errno == EINTR);
+	if (got != (ssize_t)sizeof(*text))
+		return false;
 	rights = CMSG_FIRSTHDR(&header);
-	if (got == (ssize_t)sizeof(*text) && rights && rights->cmsg_type == SCM_RIGHTS) {
+	if (rights && rights->cmsg_type == SCM_RIGHTS) {
 		count = (int)((rights->cmsg_len - CMSG_LEN(0)) / sizeof(int));
 		memcpy(came, CMSG_DATA(rights), sizeof(int) * (size_t)count);
 	}
@@ -595,7 +597,7 @@ static bool take_text(struct af_text *text, int fds[4])
 
 		fds[i] = absent || next >= count ? -1 : came[next++];
 	}
-	return got == (ssize_t)sizeof(*text);
+	return true;
 }
 
 static void tell(int status)

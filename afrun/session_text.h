@@ -18,13 +18,13 @@ enum {
 #define AF_SESSION_SIGNAL (SIGRTMAX - 3)
 
 enum af_shell_signal {
-	AF_SHELL_NUMBER = 0xff,  /* the signal that it stands for */
-	AF_SHELL_END = 0x100,    /* the text is to end, whatever its traps are */
+	AF_SHELL_NUMBER = 0xff, /* the signal that it stands for */
+	AF_SHELL_END = 0x100,   /* the text is to end, whatever its traps are */
 };
 
 /* To the shell, with descriptors: the text (unless typed), then 0, 1 and 2 but those not there. */
 struct af_text {
-	uint32_t closed; /* bit i: descriptor i is closed */
+	uint32_t closed;   /* bit i: descriptor i is closed */
 	uint32_t terminal; /* 0 is a terminal of the text's own, with job control */
 	uint32_t interactive;
 };
