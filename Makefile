@@ -30,7 +30,7 @@ FS = attr audit audit_infer change change_rename conn copyup copyup_dir copyup_t
 	overlay session stale tree upper upper_quota usage whiteout
 RUN = bwrap cgroup cgroup_home control env facts filter fsmount host identity inside inside_session \
 	inside_start inside_tree limits opts opts_check plan refusals report rootfs sandbox session \
-	session_client session_place session_server shell_library show supervise temporary terminal \
+	session_client session_place session_server shell_library show supervise temporary terminal usage \
 	words writes
 SYNC = $(SYNC_PLAN) $(SYNC_APPLY) $(SYNC_SHOW) $(SYNC_DAEMON)
 SYNC_PLAN = changes conflict gather origin plan plan_dirs plan_links plan_moves plan_steps scan source

@@ -77,6 +77,9 @@ enum af_opts_result { AF_OPTS_RUN, AF_OPTS_DONE, AF_OPTS_ERROR };
 enum af_opts_result opts_parse(struct af_opts *opts, int argc, char **argv);
 void opts_fini(struct af_opts *opts);
 
+/* usage.c: --help. */
+void usage_print(void);
+
 /*
  * A duration as sleep(1) and timeout(1) take it: a decimal number and s, m, h or d (seconds if
  * none). Anything above zero is at least 1 ms. Returns 0 or -EINVAL.

@@ -262,6 +262,67 @@ static void env_file(void **state)
 	words_fini(&env);
 }
 
+static void sessions(void **state)
+{
+	static const struct {
+		const char *words[4];
+		enum af_session_do what;
+	} good[] = {{{"-S", "a"}, AF_SESSION_RUN}, {{"-Sa", "--start"}, AF_SESSION_START},
+		{{"--stop", "-S", "a.b_c-D9"}, AF_SESSION_STOP},
+		{{"--session=a", "--status", "--json"}, AF_SESSION_STATUS},
+		{{"--list", "--json"}, AF_SESSION_LIST},
+		{{"-Sa", "--start", "--idle=1.5m"}, AF_SESSION_START},
+		{{"-Sa", "-t1", "-c", "true"}, AF_SESSION_RUN},
+		{{"-Sa", "-q", "ls", "--start"}, AF_SESSION_RUN}};
+	struct af_opts opts;
+	struct af_words line;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		if (PARSE(&opts, &line, good[i].words[0], good[i].words[1], good[i].words[2],
+			    good[i].words[3]) != AF_OPTS_RUN)
+			fail_msg("refused: %s %s", good[i].words[0], good[i].words[1]);
+		assert_int_equal(opts.session_do, good[i].what);
+		assert_int_equal(opts.session == NULL, good[i].what == AF_SESSION_LIST);
+		opts_fini(&opts);
+		words_fini(&line);
+	}
+	assert_int_equal(PARSE(&opts, &line, "-Sa", "--start", "--idle=1.5m"), AF_OPTS_RUN);
+	assert_int_equal(opts.idle_ms, 90000);
+	opts_fini(&opts);
+	words_fini(&line);
+}
+
+/* What made the sandbox was said at --start; a name is one of a file. */
+static void sessions_refused(void **state)
+{
+	static const char *const bad[][4] = {{"--start"}, {"--status"}, {"--stop"}, {"--idle=1"},
+		{"--json"}, {"--json", "true"}, {"-S", ""}, {"-S", "."}, {"-S", ".."},
+		{"-S", "a/b"}, {"-S", "-a"}, {"-S", "a b"}, {"-S", "a\n"}, {"-S", "\303\244"},
+		{"-S", "01234567890123456789012345678901234567890123456789012345678901234"},
+		{"-Sa", "--list"}, {"-Sa", "--start", "--stop"}, {"-Sa", "--status", "--list"},
+		{"-Sa", "--start", "true"}, {"-Sa", "--start", "-ctrue"}, {"-Sa", "--start", "-t1"},
+		{"-Sa", "--status", "true"}, {"-Sa", "--stop", "-cx"}, {"-Sa", "--stop", "-Cx"},
+		{"--list", "-pread"}, {"-Sa", "--idle=1"}, {"-Sa", "--json"}, {"-Sa", "-C."},
+		{"-Sa", "-pread"}, {"-Sa", "-Px"}, {"-Sa", "-rnone:x"}, {"-Sa", "-Dx"},
+		{"-Sa", "--direct"}, {"-Sa", "-nhost"}, {"-Sa", "-uroot"}, {"-Sa", "-m1G"},
+		{"-Sa", "--pids=9"}, {"-Sa", "-eA=b"}, {"-Sa", "-w."}, {"-Sa", "--bind=a"},
+		{"-Sa", "--report=-"}, {"-Sa", "--audit=a"}, {"-Sa", "--sync=never"},
+		{"-Sa", "--mount-at=/x"}, {"-Sa", "--dry-run"}, {"-Sa", "--start", "--idle=x"}};
+	struct af_opts opts;
+	struct af_words line;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		if (PARSE(&opts, &line, bad[i][0], bad[i][1], bad[i][2], bad[i][3]) !=
+			AF_OPTS_ERROR)
+			fail_msg("taken: %s %s %s", bad[i][0], bad[i][1] ? bad[i][1] : "",
+				bad[i][2] ? bad[i][2] : "");
+		opts_fini(&opts);
+		words_fini(&line);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -271,6 +332,8 @@ int main(void)
 		cmocka_unit_test(command_ends_options),
 		cmocka_unit_test(env_values_are_hidden),
 		cmocka_unit_test_setup_teardown(refused, hush, unhush),
+		cmocka_unit_test(sessions),
+		cmocka_unit_test_setup_teardown(sessions_refused, hush, unhush),
 		cmocka_unit_test(quoting),
 		cmocka_unit_test(environment),
 		cmocka_unit_test_setup_teardown(env_file, hush, unhush),
