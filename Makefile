@@ -28,10 +28,10 @@ FS = attr audit audit_infer change change_rename conn copyup copyup_dir copyup_t
 	dirfd explain gate inode inode_name inode_path kcache layer lend links merge mount op_attr op_data \
 	op_dir op_file op_lookup op_name op_rename op_xattr options options_mount options_rules \
 	overlay session stale tree upper upper_quota usage whiteout
-RUN = bwrap cgroup cgroup_home control env facts filter fsmount host identity inside inside_session \
-	inside_start inside_tree limits opts opts_check plan refusals report rootfs sandbox session \
-	session_client session_place session_server shell_library show supervise temporary terminal usage \
-	words writes
+RUN = bwrap cgroup cgroup_home channel channel_call channel_holder control env facts filter fsmount host \
+	identity inside inside_session inside_start inside_tree limits named namespace opts opts_check opts_value plan \
+	refusals report rootfs sandbox session session_client session_server shell_library show supervise \
+	temporary terminal usage words writes
 SYNC = $(SYNC_PLAN) $(SYNC_APPLY) $(SYNC_SHOW) $(SYNC_DAEMON)
 SYNC_PLAN = changes conflict gather origin plan plan_dirs plan_links plan_moves plan_steps scan source
 SYNC_DAEMON = daemon errand notify table table_option watch watch_look watch_way
@@ -160,9 +160,10 @@ $(B)/obj/%.o: %.c $(B)/flags
 # What a session's shell loads. It is a part of bash there, so nothing of a variant is in it; and only
 # what it interposes and the builtin itself is bash's to see.
 SHELL_FLAGS = -std=gnu11 -O2 -g0 -fPIC -shared -fvisibility=hidden $(WARNINGS) -fstack-protector-strong
-$(B)/session_shell.so: afrun/session_shell.c afrun/session_text.h $(B)/flags
+SHELL_C = $(addprefix afrun/session_shell,.c _calls.c _signals.c)
+$(B)/session_shell.so: $(SHELL_C) afrun/session_shell.h afrun/session_text.h $(B)/flags
 	$(call say,LD,$@)
-	$(Q)$(CC) -D_GNU_SOURCE $(SHELL_FLAGS) -Wl,-z,relro -o $@ $<
+	$(Q)$(CC) -D_GNU_SOURCE $(SHELL_FLAGS) -Wl,-z,relro -o $@ $(SHELL_C)
 $(B)/obj/afrun/shell_library.o: $(B)/session_shell.so
 $(B)/obj/afrun/shell_library.o: OWN_FLAGS = -Wa,-I$(B)
 
@@ -290,7 +291,7 @@ print-common:
 	@echo $(COMMON)
 print-lists:
 	@printf '%s\n' $(COMMON:%=common/%.c) $(FS:%=agentfensefs/%.c) $(RUN:%=afrun/%.c) \
-		$(SYNC:%=afsyncd/%.c) $(PROGRAMS:%=%/main.c) $(UNITS:%=tests/unit/%.c) $(SYS:%=tests/%.c) tests/reap.c \
+		$(SYNC:%=afsyncd/%.c) $(PROGRAMS:%=%/main.c) $(SHELL_C) $(UNITS:%=tests/unit/%.c) $(SYS:%=tests/%.c) tests/reap.c \
 		$(FIXTURES:%=tests/fixtures/%.c) $(CRASH_WALK:%=tests/fixtures/%.c) $(FUZZERS:%=tests/fuzz/%.c) $(BENCHES:%=tests/bench/%.c)
 lint-shell:
 	@printf '%s\n' $(SCRIPTS) | xargs -P$(shell nproc) -n4 shellcheck -x

@@ -9,8 +9,9 @@
 
 /* What a backend's argument vector names besides the plan. */
 struct af_backend_input {
-	const char *view; /* the mounted view, in the namespace that the backend starts in */
-	int seccomp_fd;   /* the filter, ready to be read */
+	const char *view;  /* the mounted view, in the namespace that the backend starts in */
+	const char *place; /* there, the directory that has channel.NAME of each channel */
+	int seccomp_fd;    /* the filter, ready to be read */
 	const char
 		*inside[4]; /* the command line of our own first process inside, NULL-terminated */
 };

@@ -3,6 +3,7 @@
  */
 #include "backend.h"
 
+#include "channel.h"
 #include "cleanup.h"
 
 static void add_one(struct af_words *argv, const char *option, const char *dst)
@@ -24,7 +25,8 @@ static void add_mode(struct af_words *argv, unsigned int mode)
 	words_addf(argv, "%04o", mode);
 }
 
-static void add_place(struct af_words *argv, const struct af_place *place, const char *view)
+static void add_place(
+	struct af_words *argv, const struct af_place *place, const struct af_backend_input *input)
 {
 	switch (place->kind) {
 	case AF_PLACE_RO_BIND:
@@ -37,7 +39,12 @@ static void add_place(struct af_words *argv, const struct af_place *place, const
 		add_two(argv, "--bind", place->src, place->dst);
 		break;
 	case AF_PLACE_VIEW:
-		add_two(argv, "--bind", view, place->dst);
+		add_two(argv, "--bind", input->view, place->dst);
+		break;
+	case AF_PLACE_CHANNEL:
+		words_add(argv, "--bind");
+		words_addf(argv, "%s/" AF_CHANNEL_PLACE "%s", input->place, place->src);
+		words_add(argv, place->dst);
 		break;
 	case AF_PLACE_TMPFS:
 		add_mode(argv, place->mode);
@@ -90,7 +97,7 @@ static int bwrap_build(
 	words_add(argv, "bwrap");
 	add_isolation(argv, plan);
 	for (size_t i = 0; i < plan->rootfs.count; i++)
-		add_place(argv, &plan->rootfs.places[i], input->view);
+		add_place(argv, &plan->rootfs.places[i], input);
 	words_add(argv, "--seccomp");
 	words_addf(argv, "%d", input->seccomp_fd);
 	words_add_all(argv, (const char *const[]){"--chdir", "/", "--", NULL});

@@ -11,9 +11,12 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 
 /* execve(2) takes less (a quarter of the stack limit, 6 MiB at most by default). */
 #define COMMAND_MAX (64U << 20)
+
+enum { ANSWER_TIMEOUT_S = 5 };
 
 int control_send(int fd, const struct af_control *message, const int *fds, int count)
 {
@@ -162,4 +165,38 @@ void control_command_fini(struct af_command *command)
 	free(command->argv);
 	free(command->envp);
 	*command = (struct af_command){0};
+}
+
+int control_answer_state(int fd, const void *state, size_t size)
+{
+	struct af_control answer = {.kind = AF_CONTROL_ANSWER};
+	af_autoclose int file = memfd_create("afrun-state", MFD_CLOEXEC);
+	int err = file < 0 ? -errno : io_write_all(file, state, size);
+
+	if (!err && lseek(file, 0, SEEK_SET) < 0)
+		err = -errno;
+	return err ? err : control_send(fd, &answer, &file, 1);
+}
+
+int control_ask_state(int fd, void *state, size_t size)
+{
+	struct af_control message = {.kind = AF_CONTROL_ASK, .value = AF_ASK_STATUS};
+	struct timeval limit = {.tv_sec = ANSWER_TIMEOUT_S};
+	struct af_control answer = {0};
+	int fds[AF_CONTROL_FDS], count = 0;
+	int err = control_send(fd, &message, NULL, 0);
+	uint32_t said = 0;
+	int got;
+
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+	got = err ? err : control_recv(fd, &answer, fds, &count);
+	err = got < 0 ? got : got == 0 ? -ECONNRESET : -EPROTO;
+	if (got > 0 && answer.kind == AF_CONTROL_ANSWER && count == 1 &&
+		io_read_full(fds[0], state, size) == (ssize_t)size) {
+		memcpy(&said, state, sizeof(said));
+		err = said == size ? 0 : -EPROTO;
+	}
+	for (int i = 0; i < count; i++)
+		close(fds[i]);
+	return err;
 }

@@ -15,6 +15,7 @@
 #define AF_CONTROL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/ioctl.h>
 #include <sys/types.h>
@@ -34,12 +35,14 @@ enum af_control_kind {
 	AF_CONTROL_STOPPED,  /* value: signal */
 	AF_CONTROL_EXITED,   /* value: status as wait(2) gives it */
 	AF_CONTROL_DONE,     /* session, to the server: the next caller may come */
-	/* between a caller and the session's server */
-	AF_CONTROL_ASK,    /* value: enum af_ask; STOP: one descriptor, where it says what it did */
-	AF_CONTROL_ANSWER, /* value: exit status, or STATUS: one descriptor, struct af_session_state */
+	/* between a caller and the session's server; with a channel's holder too */
+	AF_CONTROL_ASK, /* value: enum af_ask; STOP of a session: one descriptor, where it says what it
+			      did; JOIN: to is whether the channel is to be kept */
+	AF_CONTROL_ANSWER, /* value: exit status, or STATUS: one descriptor, struct af_session_state or
+			      af_channel_state, or JOIN: one descriptor, a mount, else value: -errno */
 };
 
-enum af_ask { AF_ASK_RUN, AF_ASK_STATUS, AF_ASK_STOP };
+enum af_ask { AF_ASK_RUN, AF_ASK_STATUS, AF_ASK_STOP, AF_ASK_JOIN };
 
 enum af_signal_to { AF_TO_COMMAND, AF_TO_GROUP, AF_TO_ALL };
 
@@ -79,6 +82,14 @@ int control_send(int fd, const struct af_control *message, const int *fds, int c
  * ours).
  */
 int control_recv(int fd, struct af_control *message, int *fds, int *count);
+
+/*
+ * AF_ASK_STATUS and its ANSWER: size bytes in a descriptor, beginning with size itself (uint32_t), so
+ * that another version is seen. What is asked for is waited for a few seconds. 0 or -errno: -EPROTO: of
+ * another version; -EAGAIN: no answer; -ECONNRESET: it has ended.
+ */
+int control_ask_state(int fd, void *state, size_t size);
+int control_answer_state(int fd, const void *state, size_t size);
 
 /*
  * The command in a descriptor: its directory, arguments and environment, so that none of them ever

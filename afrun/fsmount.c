@@ -14,6 +14,7 @@
 
 #include "cleanup.h"
 #include "log.h"
+#include "namespace.h"
 #include "path.h"
 
 #include <fcntl.h>
@@ -34,6 +35,7 @@ struct mount_setup {
 	uid_t uid;
 	gid_t gid;
 	pid_t parent;
+	const struct af_channels *channels;
 };
 
 static bool is_below(const char *path, const char *dir)
@@ -61,42 +63,32 @@ const char *fsmount_place(const struct af_plan *plan)
 	return NULL;
 }
 
-static int write_text(const char *path, const char *text)
+/* In the new namespace, before there is a view. */
+static int place_channel(const char *place, const struct af_channel *channel)
 {
-	af_autoclose int fd = open(path, O_WRONLY | O_CLOEXEC);
-	size_t len = strlen(text);
+	char path[128];
 
-	if (fd < 0)
+	snprintf(path, sizeof(path), "%s/" AF_CHANNEL_PLACE "%s", place, channel->ask.name);
+	if (mkdir(path, 0755) < 0 ||
+		move_mount(channel->tree, "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH) < 0)
 		return -errno;
-	return write(fd, text, len) == (ssize_t)len ? 0 : -errno;
+	return 0;
 }
 
-/* Become root of a user namespace whose only ids are the caller's. */
-static int map_ids(uid_t uid, gid_t gid)
+static int make_place(const char *place, const struct af_channels *channels)
 {
-	char line[32];
-	int err = write_text("/proc/self/setgroups", "deny");
+	char view[64], options[64];
+	int err = 0;
 
-	snprintf(line, sizeof(line), "0 %u 1", uid);
-	if (!err)
-		err = write_text("/proc/self/uid_map", line);
-	snprintf(line, sizeof(line), "0 %u 1", gid);
-	if (!err)
-		err = write_text("/proc/self/gid_map", line);
-	return err;
-}
-
-static int make_place(const char *place)
-{
-	char view[64];
-
-	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
+	snprintf(options, sizeof(options), "mode=0755,size=64k,nr_inodes=%zu", 8 + channels->count);
+	if (mount("tmpfs", place, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, options) < 0)
 		return -errno;
-	if (mount("tmpfs", place, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
-		    "mode=0755,size=64k,nr_inodes=8") < 0)
-		return -errno;
+	for (size_t i = 0; i < channels->count && !err; i++)
+		err = place_channel(place, &channels->items[i]);
 	snprintf(view, sizeof(view), "%s/view", place);
-	return mkdir(view, 0755) < 0 ? -errno : 0;
+	if (!err && mkdir(view, 0755) < 0)
+		err = -errno;
+	return err;
 }
 
 static int quiet_descriptors(void)
@@ -113,11 +105,9 @@ static int set_up(void *arg)
 	int err = 0;
 
 	if (setup->place) {
-		if (unshare(CLONE_NEWNS | (setup->userns ? CLONE_NEWUSER : 0)) < 0)
-			return -errno;
-		err = setup->userns ? map_ids(setup->uid, setup->gid) : 0;
+		err = namespace_enter_new(setup->userns, setup->uid, setup->gid);
 		if (!err)
-			err = make_place(setup->place);
+			err = make_place(setup->place, setup->channels);
 	}
 	umask(022);
 	if (!err)
@@ -166,8 +156,8 @@ static int start_daemon(struct af_fsmount *mount, const struct af_plan *plan, in
 	return err;
 }
 
-static int start_private(
-	struct af_fsmount *mount, const struct af_plan *plan, int source_fd, int audit_fd)
+static int start_private(struct af_fsmount *mount, const struct af_plan *plan, int source_fd,
+	int audit_fd, const struct af_channels *channels)
 {
 	struct mount_setup setup = {
 		.place = fsmount_place(plan),
@@ -175,6 +165,7 @@ static int start_private(
 		.uid = geteuid(),
 		.gid = getegid(),
 		.parent = getpid(),
+		.channels = channels,
 	};
 	bool in_setup;
 	int err;
@@ -185,6 +176,7 @@ static int start_private(
 		mount->view = NULL;
 		return -ENOMEM;
 	}
+	mount->place = setup.place;
 	mount->private = true;
 	mount->userns = setup.userns;
 	err = start_daemon(mount, plan, source_fd, audit_fd, &setup, &in_setup);
@@ -217,13 +209,14 @@ static int start_shared(
 	return start_daemon(mount, plan, source_fd, audit_fd, &setup, &in_setup);
 }
 
-int fsmount_start(struct af_fsmount *mount, const struct af_plan *plan, int source_fd, int audit_fd)
+int fsmount_start(struct af_fsmount *mount, const struct af_plan *plan, int source_fd, int audit_fd,
+	const struct af_channels *channels)
 {
 	int err;
 
 	*mount = AF_FSMOUNT_NONE;
-	err = start_private(mount, plan, source_fd, audit_fd);
-	if (err && err != -ECANCELED && mount->userns) {
+	err = start_private(mount, plan, source_fd, audit_fd, channels);
+	if (err && err != -ECANCELED && mount->userns && channels->count == 0) {
 		log_info("mount: no private namespace (%s): fusermount3 is used", strerror(-err));
 		fsmount_end(mount);
 		err = start_shared(mount, plan, source_fd, audit_fd);

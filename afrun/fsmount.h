@@ -5,26 +5,29 @@
 #ifndef AF_FSMOUNT_H
 #define AF_FSMOUNT_H
 
+#include "channel.h"
 #include "plan.h"
 #include "spawn.h"
 
 struct af_fsmount {
 	struct af_child daemon;
-	bool private; /* in a mount namespace of its own ... */
-	bool userns;  /* ... that belongs to a user namespace of its own */
-	char *view;   /* the mount point there; owned */
-	char *dir;    /* not private: a directory of ours to take away; owned */
-	int ready;    /* becomes readable when the mount answers */
+	bool private;      /* in a mount namespace of its own ... */
+	bool userns;       /* ... that belongs to a user namespace of its own */
+	char *view;        /* the mount point there; owned */
+	const char *place; /* private: the directory above, where the channels are too; static */
+	char *dir;         /* not private: a directory of ours to take away; owned */
+	int ready;         /* becomes readable when the mount answers */
 };
 
 #define AF_FSMOUNT_NONE ((struct af_fsmount){.daemon = AF_CHILD_NONE, .ready = -1})
 
 /*
  * Starts the daemon on source_fd (borrowed); audit_fd (-1: none, borrowed) gets its audit lines.
+ * channels: to be put beside the view; borrowed.
  * Returns 0 or -errno, reported. The mount is there only after fsmount_wait().
  */
-int fsmount_start(
-	struct af_fsmount *mount, const struct af_plan *plan, int source_fd, int audit_fd);
+int fsmount_start(struct af_fsmount *mount, const struct af_plan *plan, int source_fd, int audit_fd,
+	const struct af_channels *channels);
 
 /* Waits (bounded) until the mount answers. Returns 0 or -errno, reported. */
 int fsmount_wait(struct af_fsmount *mount);

@@ -17,12 +17,10 @@
 #include <pwd.h>
 #include <string.h>
 
-#define LENT_ID_BASE 0x70000000U
-
 static void lend_id(struct af_identity *identity, pid_t pid)
 {
-	identity->uid = LENT_ID_BASE + (uid_t)pid;
-	identity->gid = LENT_ID_BASE + (gid_t)pid;
+	identity->uid = AF_LENT_ID_BASE + (uid_t)pid;
+	identity->gid = AF_LENT_ID_BASE + (gid_t)pid;
 	identity->shown_uid = 0;
 	identity->shown_gid = 0;
 	identity->lend = true;

@@ -7,6 +7,9 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+/* Ids that are lent are above this; it is itself nobody's. */
+#define AF_LENT_ID_BASE 0x70000000U
+
 /* What the choice is made from. */
 struct af_identity_facts {
 	uid_t caller_uid;

@@ -20,6 +20,7 @@
  *                  for the one, through it for the others
  *     supervise.c  outside: signals, time, and the end, with terminal.c (the caller's terminal)
  *     refusals.c   what the mount refused
+ *     channel.h    directories that sandboxes share: --channel
  *     writes.c     the delta, and its merge by afsyncd when all that has ended, with temporary.c
  *                  (deltas of single runs)
  *     report.c     --report
@@ -29,6 +30,7 @@
  * any other does, and the kernel takes mounts and everything inside away with them.
  */
 #include "backend.h"
+#include "channel.h"
 #include "cleanup.h"
 #include "facts.h"
 #include "filter.h"
@@ -94,14 +96,15 @@ static void end_orphans(void)
 /* Everything between the plan and the outcome. Returns 0, or -errno where nothing was run. */
 static int run_plan(struct af_plan *plan, const struct af_backend *backend, int source_fd,
 	struct af_refusals *refusals, const struct af_signals *signals,
-	const struct af_held *limits, unsigned int closed_std, struct af_door *door,
-	struct af_outcome *outcome)
+	const struct af_held *limits, const struct af_channels *channels, unsigned int closed_std,
+	struct af_door *door, struct af_outcome *outcome)
 {
 	struct af_fsmount mount = AF_FSMOUNT_NONE;
 	struct af_sandbox sandbox = AF_SANDBOX_NONE;
-	struct af_run run = {plan, &mount, &sandbox, refusals, signals, limits, closed_std};
+	struct af_run run = {
+		plan, &mount, &sandbox, refusals, signals, limits, channels, closed_std};
 	af_autoclose int filter = -1;
-	int err = fsmount_start(&mount, plan, source_fd, refusals->pipe_write);
+	int err = fsmount_start(&mount, plan, source_fd, refusals->pipe_write, channels);
 
 	if (refusals->pipe_write >= 0)
 		close(af_steal_fd(&refusals->pipe_write));
@@ -191,6 +194,7 @@ static int run_and_tell(struct af_plan *plan, const struct af_gathered *gathered
 	struct af_writes writes = AF_WRITES_NONE;
 	struct af_signals signals = {.fd = -1};
 	struct af_held limits = AF_HELD_NONE;
+	struct af_channels channels = AF_CHANNELS_NONE;
 	af_autoclose int report = -1;
 	int audit = -1;
 	int err = open_target("--report", opts->report, closed_std, &report);
@@ -206,13 +210,16 @@ static int run_and_tell(struct af_plan *plan, const struct af_gathered *gathered
 	if (err)
 		log_error("start: %s", strerror(-err));
 	else
+		err = channels_join(&channels, opts, plan->identity);
+	if (!err)
 		err = limits_begin(&limits, &opts->limits, opts->quiet);
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	if (!err)
 		err = writes_begin(&writes, plan, gathered->source_fd);
 	if (!err)
 		run_plan(plan, backend, gathered->source_fd, &refusals, &signals, &limits,
-			closed_std, door, &outcome);
+			&channels, closed_std, door, &outcome);
+	channels_leave(&channels);
 	take_limits(opts, &limits, &refusals, &outcome);
 	tell_refusals(opts, &refusals);
 	writes_end(&writes, plan, gathered->source_fd, outcome.exit, report >= 0);
@@ -229,19 +236,13 @@ static int dry_run(struct af_plan *plan, int source_fd)
 {
 	const char *place = fsmount_place(plan);
 	struct af_writes writes;
-	af_autofree char *view = NULL;
 	int err = writes_begin(&writes, plan, source_fd);
 
 	if (err) {
 		writes_fini(&writes);
 		return AF_EXIT_FAILED;
 	}
-	if (!place || asprintf(&view, "%s/view", place) < 0) {
-		view = NULL;
-		err = -ENOENT;
-	} else {
-		err = show_plan(stdout, plan, &backend_bwrap, view);
-	}
+	err = place ? show_plan(stdout, plan, &backend_bwrap, place) : -ENOENT;
 	if (err)
 		log_error("--dry-run: %s", strerror(-err));
 	plan->delta = NULL;
@@ -284,7 +285,11 @@ static int start_session(const struct af_opts *opts, unsigned int closed_std)
 
 static int do_opts(const struct af_opts *opts, unsigned int closed_std)
 {
+	bool asks = opts->session_do == AF_SESSION_STATUS || opts->session_do == AF_SESSION_STOP;
+
 	log_set_verbose(opts->verbose);
+	if (asks && !opts->session)
+		return channel_call(opts);
 	if (opts->session_do == AF_SESSION_START && !opts->dry_run)
 		return start_session(opts, closed_std);
 	if (opts->session_do == AF_SESSION_LIST ||

@@ -1,14 +1,13 @@
 /*
  * The command line as written. See opts.h; it looks at nothing but its arguments.
  */
-#include "opts.h"
+#include "opts_internal.h"
 
+#include "channel.h"
 #include "cleanup.h"
 #include "log.h"
 
-#include <bsd/stdlib.h>
 #include <getopt.h>
-#include <math.h>
 #include <string.h>
 
 #ifndef AF_VERSION
@@ -29,6 +28,7 @@ enum long_only {
 	OPT_BIND,
 	OPT_RO_BIND,
 	OPT_MOUNT_AT,
+	OPT_CHANNEL,
 	OPT_ENV_FILE,
 	OPT_DRY_RUN,
 	OPT_REPORT,
@@ -82,7 +82,7 @@ static const struct option long_options[] = {
 	{"session", required_argument, NULL, 'S'},
 	{"image", required_argument, NULL, OPT_LATER},
 	{"docker", required_argument, NULL, OPT_LATER},
-	{"channel", required_argument, NULL, OPT_LATER},
+	{"channel", required_argument, NULL, OPT_CHANNEL},
 	{"start", no_argument, NULL, OPT_START},
 	{"status", no_argument, NULL, OPT_STATUS},
 	{"stop", no_argument, NULL, OPT_STOP},
@@ -91,33 +91,6 @@ static const struct option long_options[] = {
 	{"json", no_argument, NULL, OPT_JSON},
 	{NULL, 0, NULL, 0},
 };
-
-int opts_duration(const char *text, int64_t *ms)
-{
-	static const char units[] = "smhd";
-	static const double seconds[] = {1, 60, 3600, 86400};
-	char *end;
-	double value;
-	double factor = 1;
-
-	if (text[strspn(text, "0123456789.")] && !strchr(units, text[strspn(text, "0123456789.")]))
-		return -EINVAL;
-	value = strtod(text, &end);
-	if (end == text)
-		return -EINVAL;
-	if (*end) {
-		const char *unit = strchr(units, *end);
-
-		if (!unit || end[1])
-			return -EINVAL;
-		factor = seconds[unit - units];
-	}
-	value = ceil(value * factor * 1000);
-	if (!(value >= 0 && value <= 9e15))
-		return -EINVAL;
-	*ms = (int64_t)value;
-	return 0;
-}
 
 static int add_item(struct af_opts *opts, enum af_item_kind kind, const char *text)
 {
@@ -147,65 +120,6 @@ static int add_env(struct af_opts *opts, char *text)
 	return err;
 }
 
-static int set_duration(const char *option, const char *text, int64_t *ms)
-{
-	int err = opts_duration(text, ms);
-
-	if (err)
-		log_error("%s: %s: not a duration such as 90, 1.5m or 2h", option, text);
-	return err;
-}
-
-static int set_net(struct af_opts *opts, const char *text)
-{
-	opts->net_host = strcmp(text, "host") == 0;
-	if (opts->net_host || strcmp(text, "none") == 0)
-		return 0;
-	log_error("--net: %s: not one of none, host", text);
-	return -EINVAL;
-}
-
-static int set_sync(struct af_opts *opts, const char *text)
-{
-	static const char *const names[] = {[AF_SYNC_SUCCESS] = "success",
-		[AF_SYNC_ALWAYS] = "always",
-		[AF_SYNC_NEVER] = "never"};
-
-	opts->sync_given = true;
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (strcmp(text, names[i]) == 0) {
-			opts->sync = (enum af_sync)i;
-			return 0;
-		}
-	}
-	log_error("--sync: %s: not one of success, always, never", text);
-	return -EINVAL;
-}
-
-static int set_conflict(struct af_opts *opts, const char *text)
-{
-	static const char *const names[] = {"lww", "keep", "both", "fail", "merge"};
-
-	opts->conflict = text;
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (strcmp(text, names[i]) == 0)
-			return 0;
-	log_error("--conflict: %s: not one of lww, keep, both, fail, merge", text);
-	return -EINVAL;
-}
-
-/* agentfensefs reads the number; here only that it is one. */
-static int set_delta_size(struct af_opts *opts, const char *text)
-{
-	uint64_t bytes;
-
-	opts->delta_size = text;
-	if (limits_size(text, &bytes) == 0)
-		return 0;
-	log_error("--delta-size: %s: not a size such as 500M or 2G", text);
-	return -EINVAL;
-}
-
 static int set_limit(struct af_opts *opts, int option, const char *value)
 {
 	switch (option) {
@@ -220,7 +134,7 @@ static int set_limit(struct af_opts *opts, int option, const char *value)
 	case OPT_LIMITS:
 		return limits_set_mode(&opts->limits, value);
 	default:
-		return set_delta_size(opts, value);
+		return opts_set_delta_size(opts, value);
 	}
 }
 
@@ -231,7 +145,7 @@ static int set_session(struct af_opts *opts, int option, const char *value)
 		opts->session = value;
 		return 0;
 	case OPT_IDLE:
-		return set_duration("--idle", value, &opts->idle_ms);
+		return opts_set_duration("--idle", value, &opts->idle_ms);
 	case OPT_JSON:
 		opts->json = true;
 		return 0;
@@ -261,6 +175,14 @@ static int refuse_later(int option, int long_index)
 	return -EINVAL;
 }
 
+static int add_channel(struct af_opts *opts, const char *text)
+{
+	struct af_channel_ask ask;
+	int err = channel_parse(text, &ask);
+
+	return err ? err : add_item(opts, AF_ITEM_CHANNEL, text);
+}
+
 static int set_repeated(struct af_opts *opts, int option, char *value)
 {
 	switch (option) {
@@ -274,6 +196,8 @@ static int set_repeated(struct af_opts *opts, int option, char *value)
 		return add_env(opts, value);
 	case OPT_ENV_FILE:
 		return add_item(opts, AF_ITEM_ENV_FILE, value);
+	case OPT_CHANNEL:
+		return add_channel(opts, value);
 	case OPT_BIND:
 		return add_item(opts, AF_ITEM_BIND, value);
 	default:
@@ -322,6 +246,7 @@ static int set_option(struct af_opts *opts, int option, char *value, int long_in
 	case 'r':
 	case 'e':
 	case OPT_ENV_FILE:
+	case OPT_CHANNEL:
 	case OPT_BIND:
 	case OPT_RO_BIND:
 		return set_repeated(opts, option, value);
@@ -336,15 +261,15 @@ static int set_option(struct af_opts *opts, int option, char *value, int long_in
 	case OPT_AUDIT:
 		return set_text(opts, option, value);
 	case 'n':
-		return set_net(opts, value);
+		return opts_set_net(opts, value);
 	case 't':
-		return set_duration("--timeout", value, &opts->timeout_ms);
+		return opts_set_duration("--timeout", value, &opts->timeout_ms);
 	case OPT_KILL_AFTER:
-		return set_duration("--kill-after", value, &opts->kill_after_ms);
+		return opts_set_duration("--kill-after", value, &opts->kill_after_ms);
 	case OPT_SYNC:
-		return set_sync(opts, value);
+		return opts_set_sync(opts, value);
 	case OPT_CONFLICT:
-		return set_conflict(opts, value);
+		return opts_set_conflict(opts, value);
 	case 'm':
 	case OPT_PIDS:
 	case OPT_CPUS:

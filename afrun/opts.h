@@ -20,6 +20,7 @@ enum af_item_kind {
 	AF_ITEM_ENV_FILE,
 	AF_ITEM_BIND,
 	AF_ITEM_RO_BIND,
+	AF_ITEM_CHANNEL,
 };
 
 struct af_item {
@@ -34,7 +35,7 @@ enum af_session_do {
 	AF_SESSION_START,
 	AF_SESSION_STATUS,
 	AF_SESSION_STOP,
-	AF_SESSION_LIST, /* of all */
+	AF_SESSION_LIST, /* of all, and of all channels */
 };
 
 struct af_opts {

@@ -6,7 +6,7 @@
 #include "opts.h"
 
 #include "log.h"
-#include "session_place.h"
+#include "named.h"
 
 #include <errno.h>
 #include <string.h>
@@ -60,6 +60,28 @@ static int check_start(const struct af_opts *opts)
 	return 0;
 }
 
+/* Whether --status or --stop is of a channel. */
+static bool asks_channel(const struct af_opts *opts)
+{
+	return !opts->session && opts->item_count > 0 &&
+		(opts->session_do == AF_SESSION_STATUS || opts->session_do == AF_SESSION_STOP);
+}
+
+static int check_channel(
+	const struct af_opts *opts, const int *given, size_t count, const char *(*name)(int option))
+{
+	static const char *const of_channel[] = {
+		"channel", "status", "stop", "json", "verbose", "quiet", NULL};
+	int err = allow_only(of_channel, "has no meaning with a channel's --status or --stop",
+		given, count, name);
+
+	if (!err && opts->item_count == 1 && !opts->command[0])
+		return 0;
+	if (!err)
+		log_error("--channel: --status and --stop are of one, and run no command");
+	return -EINVAL;
+}
+
 static int check_session(
 	const struct af_opts *opts, const int *given, size_t count, const char *(*name)(int option))
 {
@@ -68,6 +90,8 @@ static int check_session(
 	static const char *const of_question[] = {
 		"session", "status", "stop", "list", "json", "verbose", "quiet", NULL};
 
+	if (asks_channel(opts))
+		return check_channel(opts, given, count, name);
 	if (!opts->session && opts->session_do != AF_SESSION_LIST) {
 		log_error(opts->session_do == AF_SESSION_RUN
 				? "--idle, --json: are for sessions: -S NAME"
@@ -78,7 +102,7 @@ static int check_session(
 		log_error("--list: is of all sessions; --status is of one");
 		return -EINVAL;
 	}
-	if (opts->session && !session_name_is_good(opts->session)) {
+	if (opts->session && !name_is_good(opts->session)) {
 		log_error("--session: %s: a name has 1 to 64 of A-Z a-z 0-9 . _ -, and begins "
 			  "with no dot or dash",
 			opts->session);

@@ -4,6 +4,7 @@
  */
 #include "plan.h"
 
+#include "channel.h"
 #include "cleanup.h"
 #include "env.h"
 #include "log.h"
@@ -115,6 +116,35 @@ static int add_bind(struct af_plan *plan, const struct af_item *item, const char
 	return 0;
 }
 
+static bool has_channels(const struct af_opts *opts)
+{
+	for (size_t i = 0; i < opts->item_count; i++)
+		if (opts->items[i].kind == AF_ITEM_CHANNEL)
+			return true;
+	return false;
+}
+
+/* Once each, however often it is named. */
+static void add_channels(struct af_plan *plan)
+{
+	for (size_t i = 0; i < plan->opts->item_count; i++) {
+		const struct af_item *item = &plan->opts->items[i];
+		struct af_channel_ask ask;
+		bool there = false;
+
+		if (item->kind != AF_ITEM_CHANNEL || channel_parse(item->text, &ask) != 0)
+			continue;
+		for (size_t k = 0; k < plan->rootfs.count; k++) {
+			const struct af_place *place = &plan->rootfs.places[k];
+
+			there |= place->kind == AF_PLACE_CHANNEL &&
+				strcmp(place->src, ask.name) == 0;
+		}
+		if (!there)
+			rootfs_channel(&plan->rootfs, ask.name);
+	}
+}
+
 static int make_rootfs(struct af_plan *plan, const struct af_facts *facts)
 {
 	const struct af_opts *opts = plan->opts;
@@ -124,10 +154,12 @@ static int make_rootfs(struct af_plan *plan, const struct af_facts *facts)
 		.mount_at = opts->mount_at,
 		.source = facts->source,
 		.net_host = opts->net_host,
+		.channels = has_channels(opts),
 	};
 	char *const *real = facts->bind_real;
 
 	rootfs_build(&plan->rootfs, &made);
+	add_channels(plan);
 	for (size_t i = 0; i < opts->item_count; i++) {
 		const struct af_item *item = &opts->items[i];
 		int err;

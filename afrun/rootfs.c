@@ -158,6 +158,8 @@ void rootfs_build(struct af_rootfs *rootfs, const struct af_rootfs_facts *facts)
 	add_kernel(rootfs);
 	add_directory(rootfs, AF_PLACE_TMPFS, 01777, "/tmp");
 	add_directory(rootfs, AF_PLACE_TMPFS, 0755, "/run");
+	if (facts->channels)
+		add_directory(rootfs, AF_PLACE_DIR, 0755, "/run/channel");
 	if (strncmp(home, "/home/", 6) == 0)
 		add_directory(rootfs, AF_PLACE_TMPFS, 0755, "/home");
 	add_directory(rootfs, strncmp(home, "/home/", 6) == 0 ? AF_PLACE_DIR : AF_PLACE_TMPFS, 0700,
@@ -171,6 +173,17 @@ void rootfs_build(struct af_rootfs *rootfs, const struct af_rootfs_facts *facts)
 void rootfs_bind(struct af_rootfs *rootfs, const char *src, const char *dst, bool writable)
 {
 	add_place(rootfs, writable ? AF_PLACE_BIND : AF_PLACE_RO_BIND, src, dst);
+}
+
+void rootfs_channel(struct af_rootfs *rootfs, const char *name)
+{
+	char *dst;
+
+	if (asprintf(&dst, "/run/channel/%s", name) < 0)
+		dst = NULL;
+	if (!dst)
+		rootfs->error = -ENOMEM;
+	take_place(rootfs, AF_PLACE_CHANNEL, 0, strdup(name), dst);
 }
 
 /* Where source would show below a place that shows src at dst: newly allocated, or NULL. */

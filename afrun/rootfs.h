@@ -15,6 +15,7 @@ enum af_place_kind {
 	AF_PLACE_RO_BIND_TRY, /* the same, where src exists */
 	AF_PLACE_BIND,        /* src at dst */
 	AF_PLACE_VIEW,        /* the mounted view at dst */
+	AF_PLACE_CHANNEL,     /* the directory of the channel src at dst */
 	AF_PLACE_TMPFS,       /* an empty directory in memory, of that mode */
 	AF_PLACE_DIR,         /* a directory of that mode */
 	AF_PLACE_SYMLINK,     /* dst -> src */
@@ -50,14 +51,17 @@ struct af_rootfs_facts {
 	const char *mount_at;
 	const char *source; /* real path of what the view shows: never to be seen elsewhere */
 	bool net_host;
+	bool channels; /* rootfs_channel() will be called */
 };
 
 /*
- * Everything but what --bind asks for (pure). Call rootfs_bind() for each of those, then
+ * Everything but what --bind and --channel ask for (pure). Call rootfs_bind() and rootfs_channel() for
+ * each of those, then
  * rootfs_finish(), which also hides the source where a bind would have shown it.
  */
 void rootfs_build(struct af_rootfs *rootfs, const struct af_rootfs_facts *facts);
 void rootfs_bind(struct af_rootfs *rootfs, const char *src, const char *dst, bool writable);
+void rootfs_channel(struct af_rootfs *rootfs, const char *name);
 /* Returns 0 or -ENOMEM, also for what the calls before could not do. */
 int rootfs_finish(struct af_rootfs *rootfs, const struct af_rootfs_facts *facts);
 void rootfs_fini(struct af_rootfs *rootfs);

@@ -107,6 +107,7 @@ int sandbox_start(struct af_sandbox *sandbox, const struct af_backend *backend,
 	struct af_words argv = {0};
 	char self_path[32], inner_text[16];
 	struct af_backend_input input = {.view = mount->view,
+		.place = mount->place,
 		.seccomp_fd = filter_fd,
 		.inside = {self_path, "--inside", inner_text, NULL}};
 	int ends[2], err;

@@ -7,7 +7,7 @@
 #include "control.h"
 #include "io.h"
 #include "log.h"
-#include "session_place.h"
+#include "named.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -19,10 +19,10 @@ enum { TRIES = 100 };
 /* -ENOENT where the last session that was there removed the directory meanwhile. */
 static int try_open(struct af_door *door, char **path)
 {
-	door->dir = session_place_open(true, path);
+	door->dir = named_open(true, path);
 	if (door->dir < 0)
 		return door->dir;
-	door->listener = session_place_listen(door->dir, door->name, &door->lock);
+	door->listener = named_listen(door->dir, door->name, &door->lock);
 	return door->listener;
 }
 
@@ -162,7 +162,7 @@ void session_close(struct af_door *door, int status)
 
 	session_pass_on(door);
 	if (door->listener >= 0)
-		session_place_remove(door->dir, door->name);
+		named_remove(door->dir, door->name);
 	for (size_t i = 0; i < door->stopper_count; i++) {
 		control_send(door->stoppers[i], &answer, NULL, 0);
 		close(door->stoppers[i]);

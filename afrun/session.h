@@ -4,7 +4,7 @@
  * session.c         the session's own side: its name, its life in the background, its end
  * session_server.c  who asks for what, in turn, while it lives
  * session_client.c  callers: a text, --status, --list, --stop
- * session_place.c   where it is found
+ * named.c   where it is found
  */
 #ifndef AF_SESSION_H
 #define AF_SESSION_H

@@ -3,26 +3,26 @@
  */
 #include "session.h"
 
+#include "channel.h"
 #include "cleanup.h"
 #include "control.h"
 #include "io.h"
 #include "json.h"
 #include "log.h"
-#include "session_place.h"
+#include "named.h"
 
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <time.h>
 
-/* More than this is not read of a text; of an answer, how long is waited for. */
-enum { TEXT_MAX = 64 << 20, ANSWER_TIMEOUT_S = 5 };
+/* More than this is not read of a text. */
+enum { TEXT_MAX = 64 << 20 };
 
 static int connect_to(const char *name)
 {
 	af_autofree char *path = NULL;
-	af_autoclose int dir = session_place_open(false, &path);
-	int fd = dir < 0 ? dir : session_place_connect(dir, name);
+	af_autoclose int dir = named_open(false, &path);
+	int fd = dir < 0 ? dir : named_connect(dir, name);
 
 	if (fd == -ENOENT)
 		log_error(
@@ -102,7 +102,9 @@ static int run_text(const struct af_opts *opts, int fd, char *text, unsigned int
 	struct af_signals signals = {.fd = -1};
 	struct af_outcome outcome = {.exit = AF_EXIT_FAILED};
 	struct af_plan plan = {.opts = opts, .in_session = true, .pty = isatty(0)};
-	struct af_run run = {&plan, &mount, &sandbox, &refusals, &signals, &limits, closed_std};
+	struct af_channels channels = AF_CHANNELS_NONE;
+	struct af_run run = {
+		&plan, &mount, &sandbox, &refusals, &signals, &limits, &channels, closed_std};
 	int err = signals_open(&signals);
 
 	if (text)
@@ -161,27 +163,6 @@ static int stop(const struct af_opts *opts)
 
 /* ---- --status, --list ---------------------------------------------------------------------------- */
 
-/* Returns 0 or -errno. */
-static int ask_state(int fd, struct af_session_state *state)
-{
-	struct timeval limit = {.tv_sec = ANSWER_TIMEOUT_S};
-	struct af_control answer = {0};
-	int fds[AF_CONTROL_FDS], count = 0;
-	int err = ask(fd, AF_ASK_STATUS, NULL, 0);
-	int got;
-
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-	got = err ? err : control_recv(fd, &answer, fds, &count);
-	err = got < 0 ? got : got == 0 ? -ECONNRESET : -EPROTO;
-	if (got > 0 && answer.kind == AF_CONTROL_ANSWER && count == 1 &&
-		io_read_full(fds[0], state, sizeof(*state)) == (ssize_t)sizeof(*state) &&
-		state->size == sizeof(*state))
-		err = 0;
-	for (int i = 0; i < count; i++)
-		close(fds[i]);
-	return err;
-}
-
 static void write_state(
 	struct af_json *json, const char *name, const struct af_session_state *state)
 {
@@ -238,7 +219,7 @@ static int status(const struct af_opts *opts)
 
 	if (fd < 0 || !state)
 		return AF_EXIT_FAILED;
-	err = ask_state(fd, state);
+	err = control_ask_state(fd, state, sizeof(*state));
 	if (err) {
 		log_error("session: %s: %s", opts->session,
 			err == -EPROTO ? "it is of another version of afrun" : strerror(-err));
@@ -258,8 +239,8 @@ static int status(const struct af_opts *opts)
 static void list_one(
 	int dir, const char *name, struct af_session_state *state, struct af_json *json)
 {
-	af_autoclose int fd = session_place_connect(dir, name);
-	int err = fd < 0 ? fd : ask_state(fd, state);
+	af_autoclose int fd = named_connect(dir, name);
+	int err = fd < 0 ? fd : control_ask_state(fd, state, sizeof(*state));
 
 	if (err == -EPROTO || err == -EAGAIN)
 		log_warn("session: %s: %s", name,
@@ -275,10 +256,10 @@ static int list(const struct af_opts *opts)
 {
 	af_autofree struct af_session_state *state = calloc(1, sizeof(*state));
 	af_autofree char *path = NULL;
-	af_autoclose int dir = session_place_open(false, &path);
+	af_autoclose int dir = named_open(false, &path);
 	struct af_words names = {0};
 	struct af_json json;
-	int err = !state ? -ENOMEM : dir < 0 ? dir : session_place_list(dir, &names);
+	int err = !state ? -ENOMEM : dir < 0 ? dir : named_list(dir, "", &names);
 
 	if (err && err != -ENOENT) {
 		log_error("session: %s: %s", path ? path : "", strerror(-err));
@@ -290,6 +271,8 @@ static int list(const struct af_opts *opts)
 		json_array(&json, NULL);
 	for (size_t i = 0; i < names.count; i++)
 		list_one(dir, names.items[i], state, opts->json ? &json : NULL);
+	if (dir >= 0)
+		channel_list(dir, opts->json ? &json : NULL);
 	if (opts->json) {
 		json_array_end(&json);
 		putchar('\n');

@@ -129,15 +129,12 @@ static void fill_state(const struct server *s, struct af_session_state *state)
 
 static void answer_status(const struct server *s, int fd)
 {
-	struct af_control message = {.kind = AF_CONTROL_ANSWER};
-	af_autoclose int file = memfd_create("afrun-session-state", MFD_CLOEXEC);
 	af_autofree struct af_session_state *state = malloc(sizeof(*state));
 
-	if (file < 0 || !state)
+	if (!state)
 		return;
 	fill_state(s, state);
-	if (io_write_all(file, state, sizeof(*state)) == 0 && lseek(file, 0, SEEK_SET) == 0)
-		control_send(fd, &message, &file, 1);
+	control_answer_state(fd, state, sizeof(*state));
 }
 
 /* What is said from now on is said to whoever stops it. */
@@ -180,6 +177,8 @@ static bool take_ask(struct server *s, struct caller *caller)
 		case AF_ASK_STOP:
 			take_stopper(s, af_steal_fd(&caller->fd), count > 0 ? fds[0] : -1);
 			break;
+		case AF_ASK_JOIN: /* a channel's */
+			break;
 		}
 	}
 	for (int i = 0; i < count; i++)
@@ -189,17 +188,12 @@ static bool take_ask(struct server *s, struct caller *caller)
 
 static void accept_caller(struct server *s)
 {
-	af_autoclose int fd = accept4(s->door->listener, NULL, NULL, SOCK_CLOEXEC);
-	struct ucred who;
-	socklen_t size = sizeof(who);
+	pid_t pid;
+	af_autoclose int fd = named_accept(s->door->listener, &pid);
 
-	/* The directory is closed to others; this is the second lock. */
-	if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) < 0 ||
-		(who.uid != getuid() && who.uid != 0))
+	if (fd < 0 || s->count == MAX_CALLERS)
 		return;
-	if (s->count == MAX_CALLERS)
-		return;
-	s->callers[s->count++] = (struct caller){.fd = af_steal_fd(&fd), .pid = who.pid};
+	s->callers[s->count++] = (struct caller){.fd = af_steal_fd(&fd), .pid = pid};
 }
 
 static void take_callers(struct server *s, const struct pollfd *polls, size_t count)
@@ -371,6 +365,7 @@ enum {
 	POLL_SIGNALS,
 	POLL_DAEMON,
 	POLL_RUNTIME,
+	POLL_CHANNELS,
 	POLL_AUDIT,
 	POLL_SAID,
 	POLL_DOOR,
@@ -381,8 +376,8 @@ static size_t set_polls(const struct server *s, struct pollfd *polls)
 {
 	const struct af_run *run = s->run;
 	const int fds[] = {*control(s), run->signals->fd, run->mount->daemon.pidfd,
-		run->sandbox->runtime.pidfd, s->audit_open ? run->refusals->pipe_read : -1,
-		s->door->said, s->door->listener};
+		run->sandbox->runtime.pidfd, run->channels->watch,
+		s->audit_open ? run->refusals->pipe_read : -1, s->door->said, s->door->listener};
 
 	for (size_t i = 0; i < POLL_CALLERS; i++)
 		polls[i] = (struct pollfd){.fd = fds[i], .events = POLLIN};
@@ -417,6 +412,8 @@ static void serve(struct server *s)
 			died(s, "its filesystem");
 		if (polls[POLL_RUNTIME].revents && !s->ended)
 			died(s, "its runtime");
+		if (polls[POLL_CHANNELS].revents && !s->ended)
+			died(s, "a channel's holder");
 		take_callers(s, polls + POLL_CALLERS, count);
 		if (polls[POLL_DOOR].revents)
 			accept_caller(s);

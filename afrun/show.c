@@ -4,6 +4,7 @@
  */
 #include "show.h"
 
+#include "channel.h"
 #include "cleanup.h"
 #include "path.h"
 
@@ -31,10 +32,11 @@ static int show_mount(FILE *out, const struct af_plan *plan, const char *view)
 	return err;
 }
 
-static int show_runtime(
-	FILE *out, const struct af_plan *plan, const struct af_backend *backend, const char *view)
+static int show_runtime(FILE *out, const struct af_plan *plan, const struct af_backend *backend,
+	const char *place, const char *view)
 {
 	struct af_backend_input input = {.view = view,
+		.place = place,
 		.seccomp_fd = SHOWN_FILTER,
 		.inside = {"/proc/self/exe", "--inside", "5"}};
 	struct af_words argv = {0};
@@ -42,6 +44,11 @@ static int show_runtime(
 
 	fprintf(out, "# the sandbox, there too, as %u:%u; %d is the system call filter\n",
 		plan->identity->uid, plan->identity->gid, SHOWN_FILTER);
+	for (size_t i = 0; i < plan->rootfs.count; i++)
+		if (plan->rootfs.places[i].kind == AF_PLACE_CHANNEL)
+			fprintf(out,
+				"# %s/" AF_CHANNEL_PLACE "%s is a tmpfs that its users share\n",
+				place, plan->rootfs.places[i].src);
 	for (size_t i = 0; i < plan->rootfs.count; i++)
 		if (rootfs_has_content(&plan->rootfs.places[i]))
 			fprintf(out, "# %d holds %s\n", plan->rootfs.places[i].fd,
@@ -106,16 +113,22 @@ static void show_command(FILE *out, const struct af_plan *plan)
 
 /* The plan is the caller's to throw away, so its files may get numbers that are not descriptors. */
 int show_plan(
-	FILE *out, const struct af_plan *plan, const struct af_backend *backend, const char *view)
+	FILE *out, const struct af_plan *plan, const struct af_backend *backend, const char *place)
 {
+	af_autofree char *view = NULL;
 	int next = SHOWN_FILES, err;
+
+	if (asprintf(&view, "%s/view", place) < 0) {
+		view = NULL;
+		return -ENOMEM;
+	}
 
 	for (size_t i = 0; i < plan->rootfs.count; i++)
 		if (rootfs_has_content(&plan->rootfs.places[i]))
 			plan->rootfs.places[i].fd = next++;
 	err = show_mount(out, plan, view);
 	if (!err)
-		err = show_runtime(out, plan, backend, view);
+		err = show_runtime(out, plan, backend, place, view);
 	if (!err) {
 		show_limits(out, &plan->opts->limits);
 		show_command(out, plan);

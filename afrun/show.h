@@ -8,8 +8,8 @@
 
 #include <stdio.h>
 
-/* view: where the mount would be. Returns 0 or -errno. */
+/* place: where the mount would be, below it. Returns 0 or -errno. */
 int show_plan(
-	FILE *out, const struct af_plan *plan, const struct af_backend *backend, const char *view);
+	FILE *out, const struct af_plan *plan, const struct af_backend *backend, const char *place);
 
 #endif

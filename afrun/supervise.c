@@ -326,6 +326,13 @@ static void filesystem_died(struct supervisor *s)
 	end_inside(s);
 }
 
+static void channel_died(struct supervisor *s)
+{
+	log_error("channel: the process that holds it ended while the command ran");
+	decide(s, AF_EXIT_FAILED);
+	end_inside(s);
+}
+
 /* Before the command has started, while something of it may still hold the control socket. */
 static void runtime_failed(struct supervisor *s)
 {
@@ -352,6 +359,7 @@ enum {
 	POLL_CONTROL,
 	POLL_DAEMON,
 	POLL_RUNTIME,
+	POLL_CHANNELS,
 	POLL_AUDIT,
 	POLL_TTY,
 	POLL_MASTER,
@@ -369,6 +377,7 @@ static void set_polls(const struct supervisor *s, struct pollfd polls[POLL_COUNT
 	polls[POLL_DAEMON] = (struct pollfd){.fd = run->mount->daemon.pidfd, .events = POLLIN};
 	polls[POLL_RUNTIME] = (struct pollfd){
 		.fd = s->outcome->started ? -1 : run->sandbox->runtime.pidfd, .events = POLLIN};
+	polls[POLL_CHANNELS] = (struct pollfd){.fd = run->channels->watch, .events = POLLIN};
 	polls[POLL_AUDIT] = (struct pollfd){
 		.fd = s->audit_open ? run->refusals->pipe_read : -1, .events = POLLIN};
 	polls[POLL_TTY] = (struct pollfd){
@@ -393,6 +402,8 @@ static void take_polls(struct supervisor *s, const struct pollfd polls[POLL_COUN
 		read_control(s);
 	if (polls[POLL_DAEMON].revents && !s->ended)
 		filesystem_died(s);
+	if (polls[POLL_CHANNELS].revents && !s->ended)
+		channel_died(s);
 	if (polls[POLL_RUNTIME].revents && !s->ended && !s->outcome->started)
 		runtime_failed(s);
 }

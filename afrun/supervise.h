@@ -4,6 +4,7 @@
 #ifndef AF_SUPERVISE_H
 #define AF_SUPERVISE_H
 
+#include "channel.h"
 #include "fsmount.h"
 #include "limits.h"
 #include "refusals.h"
@@ -53,6 +54,7 @@ struct af_run {
 	struct af_refusals *refusals;
 	const struct af_signals *signals;
 	const struct af_held *limits;
+	const struct af_channels *channels;
 	unsigned int closed_std; /* bit i: the caller's descriptor i was closed */
 };
 

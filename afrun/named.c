@@ -1,10 +1,10 @@
 /*
- * Where sessions are found. See session_place.h.
+ * Where sessions and channels are found. See named.h.
  *
  * A name is taken by a lock on NAME.lock, which the kernel gives back with its holder, so what a killed
- * session has left is in nobody's way: the next of that name takes it over.
+ * one has left is in nobody's way: the next of that name takes it over.
  */
-#include "session_place.h"
+#include "named.h"
 
 #include "cleanup.h"
 
@@ -16,16 +16,17 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
-enum { NAME_LENGTH = 64, FILE_NAME_SIZE = NAME_LENGTH + 8, BACKLOG = 128 };
+/* With a mark. */
+enum { NAME_LENGTH = 65, FILE_NAME_SIZE = NAME_LENGTH + 8, BACKLOG = 128 };
 
 static const char name_characters[] =
 	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
 
-bool session_name_is_good(const char *name)
+bool name_is_good(const char *name)
 {
 	size_t len = strlen(name);
 
-	return len >= 1 && len <= NAME_LENGTH && name[0] != '.' && name[0] != '-' &&
+	return len >= 1 && len < NAME_LENGTH && name[0] != '.' && name[0] != '-' &&
 		strspn(name, name_characters) == len;
 }
 
@@ -56,7 +57,7 @@ static char *find_path(void)
 	return made < 0 ? NULL : path;
 }
 
-int session_place_open(bool make, char **path)
+int named_open(bool make, char **path)
 {
 	af_autoclose int fd = -1;
 	struct stat st;
@@ -64,7 +65,7 @@ int session_place_open(bool make, char **path)
 	*path = find_path();
 	if (!*path)
 		return -ENOMEM;
-	/* Without a runtime directory of the caller's there is no session. */
+	/* Without a runtime directory of the caller's there is nothing to find. */
 	if (make && mkdir(*path, 0700) < 0 && errno != EEXIST)
 		return errno == ENOENT ? -ENOTDIR : -errno;
 	fd = open(*path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -113,7 +114,7 @@ static int take_lock(int dirfd, const char *file)
 	}
 }
 
-int session_place_listen(int dirfd, const char *name, int *lock_fd)
+int named_listen(int dirfd, const char *name, int *lock_fd)
 {
 	af_autoclose int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	struct sockaddr_un address;
@@ -137,18 +138,21 @@ int session_place_listen(int dirfd, const char *name, int *lock_fd)
 	return af_steal_fd(&fd);
 }
 
-/* Of the last session nothing stays. Who is just coming in finds it gone, and makes it again. */
+/* Of the last one nothing stays. Who is just coming in finds it gone, and makes it again. */
 static void remove_if_empty(int dirfd)
 {
-	af_autofree char *path = find_path();
-	struct stat mine, named;
+	char link[32], path[PATH_MAX];
+	ssize_t len;
 
-	if (path && fstat(dirfd, &mine) == 0 && lstat(path, &named) == 0 &&
-		mine.st_ino == named.st_ino && mine.st_dev == named.st_dev)
-		rmdir(path);
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", dirfd);
+	len = readlink(link, path, sizeof(path) - 1);
+	if (len <= 0)
+		return;
+	path[len] = '\0';
+	rmdir(path);
 }
 
-void session_place_remove(int dirfd, const char *name)
+void named_remove(int dirfd, const char *name)
 {
 	char file[FILE_NAME_SIZE];
 
@@ -159,7 +163,7 @@ void session_place_remove(int dirfd, const char *name)
 	remove_if_empty(dirfd);
 }
 
-int session_place_connect(int dirfd, const char *name)
+int named_connect(int dirfd, const char *name)
 {
 	af_autoclose int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	struct sockaddr_un address;
@@ -172,9 +176,37 @@ int session_place_connect(int dirfd, const char *name)
 	return af_steal_fd(&fd);
 }
 
+int named_accept(int listener, pid_t *pid)
+{
+	af_autoclose int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	struct ucred who;
+	socklen_t size = sizeof(who);
+
+	if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) < 0)
+		return -errno;
+	/* The directory is closed to others; this is the second lock. */
+	if (who.uid != getuid() && who.uid != 0)
+		return -EPERM;
+	*pid = who.pid;
+	return af_steal_fd(&fd);
+}
+
 static int compare(const void *a, const void *b)
 {
 	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+void named_sweep(int dirfd, const char *name)
+{
+	char file[FILE_NAME_SIZE];
+	int lock;
+
+	make_file_name(file, name, ".lock");
+	lock = take_lock(dirfd, file);
+	if (lock < 0)
+		return;
+	named_remove(dirfd, name);
+	close(lock);
 }
 
 /* Whether somebody holds the name's lock. */
@@ -188,7 +220,7 @@ static bool lives(int dirfd, const char *name)
 	return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
 }
 
-int session_place_list(int dirfd, struct af_words *names)
+int named_list(int dirfd, const char *mark, struct af_words *names)
 {
 	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	af_autoclosedir DIR *stream = fd < 0 ? NULL : fdopendir(fd);
@@ -204,8 +236,12 @@ int session_place_list(int dirfd, struct af_words *names)
 			strcmp(entry->d_name + len - 5, ".sock") != 0)
 			continue;
 		snprintf(name, sizeof(name), "%.*s", (int)(len - 5), entry->d_name);
-		if (session_name_is_good(name) && lives(dirfd, name))
-			words_add(names, name);
+		if (strncmp(name, mark, strlen(mark)) != 0 || !name_is_good(name + strlen(mark)))
+			continue;
+		if (lives(dirfd, name))
+			words_add(names, name + strlen(mark));
+		else
+			named_sweep(dirfd, name);
 	}
 	if (names->count)
 		qsort(names->items, names->count, sizeof(*names->items), compare);
