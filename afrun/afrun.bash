@@ -5,11 +5,11 @@ _afrun()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} i
 	local with_value=' -C --source -p --preset -P --policy -r --rule -e --env --env-file -w --workdir
-		-n --net -u --user -t --timeout --kill-after --bind --ro-bind --mount-at --report --audit -c
+		-n --net -u --user -t --timeout --kill-after --bind --ro-bind --mount-at --channel --report --audit -c
 		-D --delta --delta-size --sync --conflict --state -m --memory --pids --cpus --cpu-shares --limits
 		-S --session --idle '
 	local options='--source --preset --policy --rule --delta --delta-size --sync --conflict --state --direct
-		--env --env-file --workdir --mount-at --ro-bind --bind --net --user --timeout --kill-after
+		--env --env-file --workdir --mount-at --ro-bind --bind --channel --net --user --timeout --kill-after
 		--memory --pids --cpus --cpu-shares --limits --report --audit --dry-run --verbose --quiet --help --version
 		--session --start --idle --status --stop --list --json -C -p -P -r -D -e -w -n -u -t -m -S -c -v -q -h'
 
@@ -41,7 +41,10 @@ _afrun()
 	--sync) mapfile -t COMPREPLY < <(compgen -W 'success always never' -- "$cur") ;;
 	--limits) mapfile -t COMPREPLY < <(compgen -W 'best-effort strict' -- "$cur") ;;
 	--conflict) mapfile -t COMPREPLY < <(compgen -W 'lww keep both fail merge' -- "$cur") ;;
-	-S | --session) mapfile -t COMPREPLY < <(compgen -W "$(afrun --list 2>/dev/null | cut -f1)" -- "$cur") ;;
+	-S | --session) mapfile -t COMPREPLY < <(compgen -W "$(afrun --list 2>/dev/null | awk '$2 != "channel" { print $1 }')" -- "$cur") ;;
+	--channel)
+		mapfile -t COMPREPLY < <(compgen -W "$(afrun --list 2>/dev/null | awk '$2 == "channel" { print $1 }')" -- "$cur")
+		;;
 	-e | --env) mapfile -t COMPREPLY < <(compgen -e -- "$cur") ;;
 	-n | --net) mapfile -t COMPREPLY < <(compgen -W 'none host' -- "$cur") ;;
 	-u | --user) mapfile -t COMPREPLY < <(compgen -u -- "$cur") ;;

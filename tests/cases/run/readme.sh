@@ -58,11 +58,11 @@ fzf() { cat; }
 mkdir "$T/play"
 cd "$T/play" || exit
 block makefile 1 >agents.mk
-for number in 1 2 3 4 5 6 7; do
+for number in 1 2 3 4 5 6 7 8; do
 	run_console "$number"
 done
 af_mounts+=("$T/play/view")
-run_console 8
+run_console 9
 
 # The daemon's table: a delta for each row, merged where the row says.
 block table 1 | sed "s|/var/lib|$T/var|; s|/home/|$T/home/|; s|/srv/|$T/srv/|" >"$T/table"
@@ -115,9 +115,9 @@ else
 	skip 'fstab' 'only root mounts from it'
 fi
 
-run_console 9
-block make 1 >Makefile
 run_console 10
-is "$(block console 11)" '' 'there is no other example'
+block make 1 >Makefile
+run_console 11
+is "$(block console 12)" '' 'there is no other example'
 
 done_testing
