@@ -9,6 +9,7 @@
 #include "slow_match.h"
 
 #include <stdio.h>
+#include <strings.h>
 
 #define CHECK_MAX_PATTERNS 64
 
@@ -45,7 +46,8 @@ static inline void check_print_policy(const struct check *check)
 
 static inline bool check_is_built_in(const char *path, size_t len)
 {
-	return len >= 11 && memcmp(path, ".agentfense", 11) == 0 && (len == 11 || path[11] == '/');
+	return len >= 11 && strncasecmp(path, ".agentfense", 11) == 0 &&
+		(len == 11 || path[11] == '/');
 }
 
 static inline int check_slow_level(

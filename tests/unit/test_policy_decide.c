@@ -195,6 +195,9 @@ static void test_built_in(void **state)
 	rule = policy_rule(policy, &step.dir);
 	assert_non_null(rule);
 	assert_string_equal(rule->file, "built-in");
+	/* A filesystem may not care for the case of letters. */
+	policy_path(policy, ".AgentFense/x", 13, &step);
+	assert_int_equal(step.file.level, AF_NONE);
 	policy_path(policy, "a/.agentfense", 13, &step);
 	assert_int_equal(step.dir.level, AF_WRITE);
 	policy_put(policy);

@@ -52,8 +52,8 @@ static const char *const characters[] = {"a", "a", "b", "b", "c", "A", "B", ".",
 
 static void put_name(struct random *random, struct text *text)
 {
-	static const char *const names[] = {
-		"a", "b", "ab", "a.b", ".e", "aa", "A", "abc", ".agentfense", "\xc3\xa9", "b\xff"};
+	static const char *const names[] = {"a", "b", "ab", "a.b", ".e", "aa", "A", "abc",
+		".agentfense", ".agentfEnse", "\xc3\xa9", "b\xff"};
 
 	if (pick(random, 3)) {
 		append(text, PICK(random, names));
