@@ -28,9 +28,9 @@ FS = attr audit audit_infer change change_rename conn copyup copyup_dir copyup_t
 	dirfd explain gate inode inode_name inode_path kcache layer lend links merge mount op_attr op_data \
 	op_dir op_file op_lookup op_name op_rename op_xattr options options_mount options_rules \
 	overlay session stale tree upper upper_quota usage whiteout
-RUN = bwrap cgroup cgroup_home channel channel_call channel_holder control env facts filter fsmount host \
-	identity inside inside_session inside_start inside_tree limits named namespace opts opts_check opts_value plan \
-	refusals report rootfs sandbox session session_client session_server shell_library show supervise \
+RUN = bwrap cgroup cgroup_home channel channel_call channel_holder control docker docker_place embedded env facts filter fsmount host \
+	identity inside inside_session inside_start inside_tree keeper limits named namespace opts opts_check opts_value plan \
+	refusals report rootfs sandbox session session_client session_server show supervise \
 	temporary terminal usage words writes
 SYNC = $(SYNC_PLAN) $(SYNC_APPLY) $(SYNC_SHOW) $(SYNC_DAEMON)
 SYNC_PLAN = changes conflict gather origin plan plan_dirs plan_links plan_moves plan_steps scan source
@@ -164,8 +164,14 @@ SHELL_C = $(addprefix afrun/session_shell,.c _calls.c _signals.c)
 $(B)/session_shell.so: $(SHELL_C) afrun/session_shell.h afrun/session_text.h $(B)/flags
 	$(call say,LD,$@)
 	$(Q)$(CC) -D_GNU_SOURCE $(SHELL_FLAGS) -Wl,-z,relro -o $@ $(SHELL_C)
-$(B)/obj/afrun/shell_library.o: $(B)/session_shell.so
-$(B)/obj/afrun/shell_library.o: OWN_FLAGS = -Wa,-I$(B)
+# Our first process where nothing of the host's is: linked with nothing. Nothing of a variant is in it.
+INSIDE_C = $(addprefix afrun/inside,_static.c .c _session.c _start.c _tree.c) afrun/control.c common/io.c
+INSIDE_FLAGS = -std=gnu11 -O2 -g0 $(WARNINGS) -ffunction-sections -fdata-sections -fstack-protector-strong
+$(B)/afrun-inside: $(INSIDE_C) $(wildcard afrun/inside*.h) afrun/control.h common/io.h common/cleanup.h $(B)/flags
+	$(call say,LD,$@)
+	$(Q)$(CC) $(DEFINES) -iquotecommon $(INSIDE_FLAGS) -static -s -Wl,--gc-sections -o $@ $(INSIDE_C)
+$(B)/obj/afrun/embedded.o: $(B)/session_shell.so $(B)/afrun-inside
+$(B)/obj/afrun/embedded.o: OWN_FLAGS = -Wa,-I$(B)
 
 # A program's headers are found by its own files and by its unit tests.
 $(call objs,tests/unit,$(UNIT_FS)): OWN_FLAGS = -Iagentfensefs
@@ -291,7 +297,7 @@ print-common:
 	@echo $(COMMON)
 print-lists:
 	@printf '%s\n' $(COMMON:%=common/%.c) $(FS:%=agentfensefs/%.c) $(RUN:%=afrun/%.c) \
-		$(SYNC:%=afsyncd/%.c) $(PROGRAMS:%=%/main.c) $(SHELL_C) $(UNITS:%=tests/unit/%.c) $(SYS:%=tests/%.c) tests/reap.c \
+		$(SYNC:%=afsyncd/%.c) $(PROGRAMS:%=%/main.c) $(SHELL_C) afrun/inside_static.c $(UNITS:%=tests/unit/%.c) $(SYS:%=tests/%.c) tests/reap.c \
 		$(FIXTURES:%=tests/fixtures/%.c) $(CRASH_WALK:%=tests/fixtures/%.c) $(FUZZERS:%=tests/fuzz/%.c) $(BENCHES:%=tests/bench/%.c)
 lint-shell:
 	@printf '%s\n' $(SCRIPTS) | xargs -P$(shell nproc) -n4 shellcheck -x

@@ -5,13 +5,13 @@ _afrun()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} i
 	local with_value=' -C --source -p --preset -P --policy -r --rule -e --env --env-file -w --workdir
-		-n --net -u --user -t --timeout --kill-after --bind --ro-bind --mount-at --channel --report --audit -c
+		-n --net -u --user -t --timeout --kill-after --bind --ro-bind --mount-at --channel -R --runtime --image --docker --report --audit -c
 		-D --delta --delta-size --sync --conflict --state -m --memory --pids --cpus --cpu-shares --limits
 		-S --session --idle '
 	local options='--source --preset --policy --rule --delta --delta-size --sync --conflict --state --direct
-		--env --env-file --workdir --mount-at --ro-bind --bind --channel --net --user --timeout --kill-after
+		--env --env-file --workdir --mount-at --ro-bind --bind --channel --runtime --image --docker --net --user --timeout --kill-after
 		--memory --pids --cpus --cpu-shares --limits --report --audit --dry-run --verbose --quiet --help --version
-		--session --start --idle --status --stop --list --json -C -p -P -r -D -e -w -n -u -t -m -S -c -v -q -h'
+		--session --start --idle --status --stop --list --json -C -R -p -P -r -D -e -w -n -u -t -m -S -c -v -q -h'
 
 	# After the first word that is no option, or --, it is the command's own line.
 	for ((i = 1; i < COMP_CWORD; i++)); do
@@ -45,6 +45,9 @@ _afrun()
 	--channel)
 		mapfile -t COMPREPLY < <(compgen -W "$(afrun --list 2>/dev/null | awk '$2 == "channel" { print $1 }')" -- "$cur")
 		;;
+	-R | --runtime) mapfile -t COMPREPLY < <(compgen -W 'bwrap docker' -- "$cur") ;;
+	--image) mapfile -t COMPREPLY < <(compgen -W "$(docker image ls --format '{{.Repository}}:{{.Tag}}' 2>/dev/null)" -- "$cur") ;;
+	--docker) mapfile -t COMPREPLY < <(compgen -c -- "$cur") ;;
 	-e | --env) mapfile -t COMPREPLY < <(compgen -e -- "$cur") ;;
 	-n | --net) mapfile -t COMPREPLY < <(compgen -W 'none host' -- "$cur") ;;
 	-u | --user) mapfile -t COMPREPLY < <(compgen -u -- "$cur") ;;

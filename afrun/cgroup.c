@@ -10,11 +10,8 @@
 #include "io.h"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <time.h>
 
 enum {
@@ -200,14 +197,14 @@ static int read_own(const char *file, char **text)
 	return fd < 0 ? -errno : io_read_all(fd, TEXT_MAX, text, &size);
 }
 
-static int find_home(struct cgroup_home *home)
+static int find_home(struct cgroup_home *home, const char *cgroup_file)
 {
 	af_autofree char *mountinfo = NULL, *self = NULL;
 	int err = read_own("/proc/self/mountinfo", &mountinfo);
 
 	*home = (struct cgroup_home){.unified = NULL};
 	if (!err)
-		err = read_own("/proc/self/cgroup", &self);
+		err = read_own(cgroup_file, &self);
 	return err ? err : cgroup_find_home(home, mountinfo, self);
 }
 
@@ -236,8 +233,9 @@ static void make_groups(struct making *making, const struct cgroup_home *home, u
 /* ---- removing ----------------------------------------------------------------------------------- */
 
 /* What was made, while it still has processes: as soon as it has none. */
-static void remove_groups(struct making *making)
+static void remove_groups(void *arg)
 {
+	struct making *making = arg;
 	int wait_ms = 1, waited_ms = 0;
 
 	for (size_t i = 0; i < making->count && waited_ms < REMOVE_TIMEOUT_MS;) {
@@ -255,79 +253,12 @@ static void remove_groups(struct making *making)
 	}
 }
 
-/*
- * In the process that outlives us: it holds nothing of ours but the groups' parents and its two ends, hears
- * no signal, and is in no terminal's group.
- */
-__attribute__((noreturn)) static void keep(struct making *making, int life, int gone)
-{
-	int kept[CGROUP_COUNT + 2], null = open("/dev/null", O_RDWR);
-	size_t count = 0;
-	sigset_t all;
-	char byte;
-
-	setsid();
-	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, NULL);
-	prctl(PR_SET_NAME, "afrun-keeper");
-	for (int i = 0; i < 3; i++)
-		dup2(null, i);
-	kept[count++] = life;
-	kept[count++] = gone;
-	for (size_t i = 0; i < making->count; i++)
-		kept[count++] = making->parents[i];
-	for (int fd = 3; fd < 1024; fd++) {
-		bool is_kept = false;
-
-		for (size_t i = 0; i < count; i++)
-			is_kept |= kept[i] == fd;
-		if (!is_kept)
-			close(fd);
-	}
-	close_range(1024, ~0U, 0);
-	while (read(life, &byte, 1) < 0 && errno == EINTR)
-		continue;
-	remove_groups(making);
-	_exit(0);
-}
-
-/* By way of a child that ends at once: nobody takes the keeper for one of the run's. */
-static int start_keeper(struct making *making)
-{
-	af_autoclose int life_read = -1, life = -1, gone = -1, gone_write = -1;
-	int ends[2], status;
-	pid_t pid;
-
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return -errno;
-	life_read = ends[0];
-	life = ends[1];
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return -errno;
-	gone = ends[0];
-	gone_write = ends[1];
-	pid = fork();
-	if (pid == 0) {
-		pid = fork();
-		if (pid == 0)
-			keep(making, life_read, gone_write);
-		_exit(pid < 0);
-	}
-	if (pid < 0 || waitpid(pid, &status, 0) < 0)
-		return -errno;
-	if (status != 0)
-		return -EAGAIN;
-	making->group->life = af_steal_fd(&life);
-	making->group->gone = af_steal_fd(&gone);
-	return 0;
-}
-
 int cgroup_make(struct af_cgroup *group, unsigned int wanted, int err[CGROUP_COUNT])
 {
 	struct making making = {.group = group};
 	struct cgroup_home home;
 	struct timespec now;
-	int result = find_home(&home);
+	int result = find_home(&home, "/proc/self/cgroup");
 
 	*group = AF_CGROUP_NONE;
 	clock_gettime(CLOCK_MONOTONIC, &now);
@@ -339,7 +270,8 @@ int cgroup_make(struct af_cgroup *group, unsigned int wanted, int err[CGROUP_COU
 		make_groups(&making, &home, wanted, err);
 	cgroup_home_fini(&home);
 	if (!result && making.count > 0)
-		result = start_keeper(&making);
+		result = keeper_start(
+			&group->keeper, making.parents, making.count, remove_groups, &making);
 	if (result) {
 		remove_groups(&making);
 		cgroup_end(group);
@@ -361,16 +293,28 @@ int cgroup_join(const struct af_cgroup *group)
 
 void cgroup_end(struct af_cgroup *group)
 {
-	char byte;
-
 	for (int i = 0; i < CGROUP_COUNT; i++)
 		if (group->dirs[i] >= 0)
 			close(af_steal_fd(&group->dirs[i]));
-	if (group->life >= 0)
-		close(af_steal_fd(&group->life));
-	/* The keeper's end of it: it has done what it could. */
-	while (group->gone >= 0 && read(group->gone, &byte, 1) < 0 && errno == EINTR)
-		continue;
-	if (group->gone >= 0)
-		close(af_steal_fd(&group->gone));
+	keeper_end(&group->keeper);
+}
+
+int cgroup_open(struct af_cgroup *group, pid_t pid)
+{
+	struct cgroup_home home;
+	char file[64];
+	int err;
+
+	*group = AF_CGROUP_NONE;
+	snprintf(file, sizeof(file), "/proc/%d/cgroup", (int)pid);
+	err = find_home(&home, file);
+	for (int i = 0; i < CGROUP_COUNT && !err; i++) {
+		const char *path = home.legacy[i] ? home.legacy[i] : home.unified;
+
+		group->unified[i] = !home.legacy[i];
+		if (path)
+			group->dirs[i] = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	}
+	cgroup_home_fini(&home);
+	return err;
 }

@@ -4,9 +4,12 @@
 #ifndef AF_CGROUP_H
 #define AF_CGROUP_H
 
+#include "keeper.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 enum cgroup_controller { CGROUP_MEMORY, CGROUP_PIDS, CGROUP_CPU, CGROUP_COUNT };
 
@@ -29,11 +32,10 @@ void cgroup_home_fini(struct cgroup_home *home);
 struct af_cgroup {
 	int dirs[CGROUP_COUNT]; /* the group in each controller's hierarchy; owned; -1: none */
 	bool unified[CGROUP_COUNT];
-	int life; /* owned; when it is closed, by us or the kernel, the groups are removed */
-	int gone; /* owned; its end of file tells that they are */
+	struct af_keeper keeper; /* it removes the groups */
 };
 
-#define AF_CGROUP_NONE ((struct af_cgroup){.dirs = {-1, -1, -1}, .life = -1, .gone = -1})
+#define AF_CGROUP_NONE ((struct af_cgroup){.dirs = {-1, -1, -1}, .keeper = {-1, -1}})
 
 /*
  * Makes a group in each of the wanted controllers' hierarchies (bits 1 << controller) in which one can be
@@ -42,6 +44,8 @@ struct af_cgroup {
  * where nothing was made at all.
  */
 int cgroup_make(struct af_cgroup *group, unsigned int wanted, int err[CGROUP_COUNT]);
+/* That which a process is in, made by somebody else, to be read. 0 or -errno. */
+int cgroup_open(struct af_cgroup *group, pid_t pid);
 /* Moves the calling process into it. 0 or -errno. */
 int cgroup_join(const struct af_cgroup *group);
 /* Waits, for a bounded time, until they are removed. */

@@ -9,14 +9,12 @@
 
 #include "cleanup.h"
 #include "control.h"
+#include "keeper.h"
 #include "namespace.h"
 
-#include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -232,28 +230,11 @@ static void serve(struct holder *h)
 	}
 }
 
-/* Nothing of the process that we come from stays: its streams, its pipes, its signals. */
 static void settle(int dir, int lock, int listener)
 {
-	int last = dir > lock ? dir : lock, null;
 	struct rlimit files;
-	sigset_t none;
 
-	last = last > listener ? last : listener;
-	for (int fd = 3; fd < last; fd++)
-		if (fd != dir && fd != lock && fd != listener)
-			close(fd);
-	close_range((unsigned int)last + 1, ~0U, 0);
-	null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	for (int i = 0; i < 3 && null >= 0; i++)
-		dup2(null, i);
-	if (null > 2)
-		close(null);
-	setsid();
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	signal(SIGPIPE, SIG_IGN);
-	prctl(PR_SET_NAME, "afrun-channel");
+	keeper_settle("afrun-channel", (const int[]){dir, lock, listener}, 3);
 	umask(0);
 	/* A user is a descriptor. */
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {

@@ -25,6 +25,9 @@ enum af_control_kind {
 	/* to the inside */
 	AF_CONTROL_LAUNCH, /* value: enum af_launch_flag; descriptors: see struct af_launch */
 	AF_CONTROL_SIGNAL, /* value: signal; to: whom */
+	AF_CONTROL_FILTER, /* one descriptor: system calls that nothing inside shall have, as a runtime that
+			      cannot be given it would; value: what ends is told, and then we wait to be
+			      ended, so that what it used can be seen */
 	AF_CONTROL_CALLER, /* session: one descriptor: the caller whose turn it is */
 	AF_CONTROL_END,    /* session: end the text and the shell */
 	/* from the inside */
@@ -66,9 +69,10 @@ struct af_control {
 	int32_t to;
 	/* LAUNCH: limits that the command sets for itself, as in struct af_held; 0: none. */
 	uint64_t own_memory, own_pids;
-	bool expendable;      /* LAUNCH: where memory is short, it goes before our own process */
-	struct winsize size;  /* LAUNCH with AF_LAUNCH_PTY: of the command's terminal */
-	struct termios modes; /* the same */
+	bool expendable; /* LAUNCH: where memory is short, it goes before our own process */
+	int64_t user_us, system_us; /* EXITED: the processor time of all that was waited for */
+	struct winsize size;        /* LAUNCH with AF_LAUNCH_PTY: of the command's terminal */
+	struct termios modes;       /* the same */
 };
 
 #define AF_CONTROL_FDS 4

@@ -1,7 +1,7 @@
 /*
- * The library in afrun's own file. See shell_library.h; the Makefile says where it was made.
+ * What afrun carries. See embedded.h; the Makefile says how it was made.
  */
-#include "shell_library.h"
+#include "embedded.h"
 
 #include "cleanup.h"
 #include "io.h"
@@ -9,30 +9,46 @@
 #include <fcntl.h>
 #include <stdint.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
-__asm__(".section .rodata\n"
-	".balign 16\n"
-	"af_shell_library:\n"
-	".incbin \"session_shell.so\"\n"
-	"af_shell_library_end:\n"
-	".byte 0\n"
-	".previous\n");
+#define EMBED(name, file)                       \
+	".section .rodata\n"                    \
+	".balign 16\n" name ":\n"               \
+	".incbin \"" file "\"\n" name "_end:\n" \
+	".byte 0\n"                             \
+	".previous\n"
 
-extern const char af_shell_library[] __attribute__((visibility("hidden")));
-extern const char af_shell_library_end[] __attribute__((visibility("hidden")));
+__asm__(EMBED("af_shell", "session_shell.so") EMBED("af_inside", "afrun-inside"));
 
-int shell_library_open(void)
+extern const char af_shell[] __attribute__((visibility("hidden")));
+extern const char af_shell_end[] __attribute__((visibility("hidden")));
+extern const char af_inside[] __attribute__((visibility("hidden")));
+extern const char af_inside_end[] __attribute__((visibility("hidden")));
+
+int embedded_shell(void)
 {
 	af_autoclose int fd = memfd_create("afrun-session", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	size_t size = (uintptr_t)af_shell_library_end - (uintptr_t)af_shell_library;
 	int err;
 
 	if (fd < 0)
 		return -errno;
-	err = io_write_all(fd, af_shell_library, size);
+	err = io_write_all(fd, af_shell, (uintptr_t)af_shell_end - (uintptr_t)af_shell);
 	if (!err &&
 		fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) <
 			0)
 		err = -errno;
 	return err ? err : af_steal_fd(&fd);
+}
+
+int embedded_inside(int dirfd, const char *name)
+{
+	af_autoclose int fd = openat(dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0700);
+	int err;
+
+	if (fd < 0)
+		return -errno;
+	err = io_write_all(fd, af_inside, (uintptr_t)af_inside_end - (uintptr_t)af_inside);
+	if (!err && fchmod(fd, 0555) < 0)
+		err = -errno;
+	return err;
 }

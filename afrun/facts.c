@@ -75,6 +75,15 @@ static int find_identity(
 		log_error("--user: %s: only root may choose the user", opts->user);
 		return err;
 	}
+	/* There is no user namespace in which an id would look like another. */
+	if (opts->in_docker) {
+		identity->shown_uid = identity->uid;
+		identity->shown_gid = identity->gid;
+	}
+	if (opts->in_docker && !identity->as_root) {
+		log_error("--runtime: docker: only root can make a mount that docker sees");
+		return -EPERM;
+	}
 	err = identity_name(identity);
 	if (err)
 		log_error("--user: %s", strerror(-err));

@@ -5,6 +5,7 @@
  *     anybody else   a user namespace in which the caller is 0, and a mount namespace of it: the
  *                    kernel lets its root mount FUSE, no setuid helper needed. The caller's ids
  *                    outside stay what the kernel checks
+ *     for docker     root, in the namespace of all: a daemon elsewhere has to see it (docker_place.h)
  *     where neither  fusermount3 and a directory that only the caller can enter
  *
  * In the namespace a small tmpfs covers the directory where the kernel lists FUSE connections: it
@@ -135,7 +136,7 @@ static int start_daemon(struct af_fsmount *mount, const struct af_plan *plan, in
 		return -errno;
 	snprintf(source, sizeof(source), "/proc/self/fd/%d", source_fd);
 	plan_fs_argv(plan, &argv, program, source, mount->view, ends[1], audit_fd);
-	if (!mount->private)
+	if (mount->dir)
 		words_add_all(&argv, (const char *const[]){"-o", "auto_unmount", NULL});
 	err = words_error(&argv);
 	if (!err) {
@@ -187,6 +188,24 @@ static int start_private(struct af_fsmount *mount, const struct af_plan *plan, i
 	return err;
 }
 
+/* Of the directory's maker it is to take all away again, also where we are killed. */
+static int start_outside(struct af_fsmount *mount, const struct af_plan *plan, int source_fd,
+	int audit_fd, const struct af_channels *channels, const char *place)
+{
+	struct mount_setup setup = {.parent = getpid()};
+	bool in_setup;
+	int err = 0;
+
+	for (size_t i = 0; i < channels->count && !err; i++)
+		err = place_channel(place, &channels->items[i]);
+	mount->place = place;
+	if (asprintf(&mount->view, "%s/view", place) < 0) {
+		mount->view = NULL;
+		return -ENOMEM;
+	}
+	return err ? err : start_daemon(mount, plan, source_fd, audit_fd, &setup, &in_setup);
+}
+
 static int start_shared(
 	struct af_fsmount *mount, const struct af_plan *plan, int source_fd, int audit_fd)
 {
@@ -210,12 +229,13 @@ static int start_shared(
 }
 
 int fsmount_start(struct af_fsmount *mount, const struct af_plan *plan, int source_fd, int audit_fd,
-	const struct af_channels *channels)
+	const struct af_channels *channels, const char *outside)
 {
 	int err;
 
 	*mount = AF_FSMOUNT_NONE;
-	err = start_private(mount, plan, source_fd, audit_fd, channels);
+	err = outside ? start_outside(mount, plan, source_fd, audit_fd, channels, outside)
+		      : start_private(mount, plan, source_fd, audit_fd, channels);
 	if (err && err != -ECANCELED && mount->userns && channels->count == 0) {
 		log_info("mount: no private namespace (%s): fusermount3 is used", strerror(-err));
 		fsmount_end(mount);

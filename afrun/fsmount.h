@@ -11,23 +11,25 @@
 
 struct af_fsmount {
 	struct af_child daemon;
-	bool private;      /* in a mount namespace of its own ... */
-	bool userns;       /* ... that belongs to a user namespace of its own */
-	char *view;        /* the mount point there; owned */
-	const char *place; /* private: the directory above, where the channels are too; static */
-	char *dir;         /* not private: a directory of ours to take away; owned */
-	int ready;         /* becomes readable when the mount answers */
+	bool private; /* in a mount namespace of its own ... */
+	bool userns;  /* ... that belongs to a user namespace of its own */
+	char *view;   /* the mount point there; owned */
+	const char
+		*place; /* the directory above, where the channels are too; NULL: none. Borrowed */
+	char *dir;      /* not private: a directory of ours to take away; owned */
+	int ready;      /* becomes readable when the mount answers */
 };
 
 #define AF_FSMOUNT_NONE ((struct af_fsmount){.daemon = AF_CHILD_NONE, .ready = -1})
 
 /*
  * Starts the daemon on source_fd (borrowed); audit_fd (-1: none, borrowed) gets its audit lines.
- * channels: to be put beside the view; borrowed.
+ * channels: to be put beside the view; borrowed. outside: only root: a directory in which all of that is
+ * mounted, for others to see; NULL: in a namespace of its own.
  * Returns 0 or -errno, reported. The mount is there only after fsmount_wait().
  */
 int fsmount_start(struct af_fsmount *mount, const struct af_plan *plan, int source_fd, int audit_fd,
-	const struct af_channels *channels);
+	const struct af_channels *channels, const char *outside);
 
 /* Waits (bounded) until the mount answers. Returns 0 or -errno, reported. */
 int fsmount_wait(struct af_fsmount *mount);

@@ -15,14 +15,20 @@
 
 #include "cleanup.h"
 #include "inside_internal.h"
+#include "io.h"
 #include "session_text.h"
 
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+
+enum { FILTER_MAX = 65535 * sizeof(struct sock_filter) };
 
 /* Of a session: the shell, with its library and one end of a socket to us. */
 static int launch_session(struct inside *in, const struct af_command *command, int library)
@@ -76,8 +82,20 @@ static void pass_signal(const struct inside *in, int signal_number, int to)
 	kill(to == AF_TO_GROUP ? -in->command : in->command, signal_number);
 }
 
-/* Returns 1 when the command has ended and that was told. */
-static int reap(const struct inside *in)
+static int tell_end(const struct inside *in, int status)
+{
+	struct af_control message = {.kind = AF_CONTROL_EXITED, .value = status};
+	struct rusage used;
+
+	if (getrusage(RUSAGE_CHILDREN, &used) == 0) {
+		message.user_us = used.ru_utime.tv_sec * 1000000 + used.ru_utime.tv_usec;
+		message.system_us = used.ru_stime.tv_sec * 1000000 + used.ru_stime.tv_usec;
+	}
+	return control_send(in->control, &message, NULL, 0);
+}
+
+/* Returns 1 when the command has ended and that was told, and nothing is left to do. */
+static int reap(struct inside *in)
 {
 	int status;
 	pid_t pid;
@@ -89,9 +107,32 @@ static int reap(const struct inside *in)
 			inside_tell(in->control, AF_CONTROL_STOPPED, WSTOPSIG(status), 0);
 			continue;
 		}
-		inside_tell(in->control, AF_CONTROL_EXITED, status, 0);
-		return 1;
+		tell_end(in, status);
+		in->command = 0;
+		return !in->lingers;
 	}
+	return 0;
+}
+
+/* What the runtime could not do, or did not. */
+static int take_filter(
+	struct inside *in, const struct af_control *message, const int *fds, int count)
+{
+	af_autofree char *text = NULL;
+	struct sock_fprog program;
+	size_t size = 0;
+	int err = count == 1 ? io_read_all(fds[0], FILTER_MAX, &text, &size) : -EBADMSG;
+
+	for (int i = 0; i < count; i++)
+		close(fds[i]);
+	in->lingers = message->value;
+	if (err)
+		return err;
+	program = (struct sock_fprog){.len = (unsigned short)(size / sizeof(struct sock_filter)),
+		.filter = (struct sock_filter *)(void *)text};
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+		prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0)
+		return -errno;
 	return 0;
 }
 
@@ -104,6 +145,8 @@ static int answer(struct inside *in)
 
 	if (got <= 0)
 		return got < 0 ? got : 1;
+	if (message.kind == AF_CONTROL_FILTER && in->command < 0)
+		return take_filter(in, &message, fds, count);
 	if (message.kind == AF_CONTROL_LAUNCH && in->command < 0)
 		return launch(in, &message, fds, count);
 	if (message.kind == AF_CONTROL_SIGNAL && in->command > 0)

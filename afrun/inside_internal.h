@@ -24,6 +24,7 @@ struct inside {
 	/* What the command gets besides, by pairs: ours, and its number there. */
 	const int (*more)[2];
 	size_t more_count;
+	bool lingers;    /* when the command has ended */
 	bool many_texts; /* the command is a session's shell */
 	pid_t command;
 };

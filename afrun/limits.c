@@ -227,12 +227,27 @@ static int apply_cpu_shares(const struct af_held *held)
 		1 + (shares - SHARES_MIN) * (WEIGHT_MAX - 1) / (SHARES_MAX - SHARES_MIN));
 }
 
+void limits_follow(struct af_held *held, pid_t pid)
+{
+	cgroup_end(&held->group);
+	cgroup_open(&held->group, pid);
+}
+
+void limits_note(struct af_held *held)
+{
+	held->met = limits_met(held);
+	held->peak = limits_peak(held);
+	held->noted = true;
+}
+
 int limits_apply(const struct af_held *held)
 {
 	static int (*const apply[OPTION_COUNT])(const struct af_held *held) = {
 		apply_memory, apply_pids, apply_cpus, apply_cpu_shares};
 	struct option_held options[OPTION_COUNT];
 
+	if (held->by_runtime)
+		return 0;
 	list_options(held->limits, options);
 	for (int i = 0; i < OPTION_COUNT; i++) {
 		int err;
@@ -257,6 +272,8 @@ const char *limits_met(const struct af_held *held)
 	const struct af_cgroup *group = &held->group;
 	const int *dirs = group->dirs;
 
+	if (held->noted)
+		return held->met;
 	if (dirs[CGROUP_MEMORY] >= 0 &&
 		cgroup_read_number(group, CGROUP_MEMORY,
 			group->unified[CGROUP_MEMORY] ? "memory.events" : "memory.oom_control",
@@ -274,6 +291,8 @@ uint64_t limits_peak(const struct af_held *held)
 {
 	const struct af_cgroup *group = &held->group;
 
+	if (held->noted)
+		return held->peak;
 	if (group->dirs[CGROUP_MEMORY] < 0)
 		return 0;
 	return cgroup_read_number(group, CGROUP_MEMORY,

@@ -42,6 +42,10 @@ struct af_held {
 	/* For the command to set for itself, and what it starts; 0: none. */
 	uint64_t own_memory; /* RLIMIT_AS, bytes */
 	uint64_t own_pids;   /* RLIMIT_NPROC, within the sandbox's user namespace */
+	bool by_runtime;     /* the runtime holds them, in a group of its own */
+	bool noted;          /* limits_note() was called, and found this: */
+	const char *met;
+	uint64_t peak;
 };
 
 #define AF_HELD_NONE ((struct af_held){.group = AF_CGROUP_NONE})
@@ -51,6 +55,10 @@ struct af_held {
  * a subreaper (cgroup_make()). 0 or -errno, reported.
  */
 int limits_begin(struct af_held *held, const struct af_limits *limits, bool quiet);
+/* The runtime holds them; group is to be the one that this process is in, to be read. */
+void limits_follow(struct af_held *held, pid_t pid);
+/* What limits_met() and limits_peak() say now is what they say from now on: the group will be gone. */
+void limits_note(struct af_held *held);
 /* Everything inside is there, and nothing of the command yet: now they hold. 0 or -errno, reported. */
 int limits_apply(const struct af_held *held);
 /* Which of them was met, by its option's name; NULL: none, or nobody knows. */

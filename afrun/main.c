@@ -11,7 +11,8 @@
  *     main.c       the run in its order, and the exit status
  *     fsmount.c    the view: agentfensefs in a mount namespace of its own
  *     filter.c     the system calls that the sandbox does not have
- *     backend.h    what makes a sandbox of a plan: bwrap.c (pure: the argument vector)
+ *     backend.h    what makes a sandbox of a plan: bwrap.c, docker.c (pure: the argument vector), with
+ *                  docker_place.c (what dockerd has to see)
  *     limits.c     what a run may use, held by a cgroup (cgroup.c; cgroup_home.c finds where)
  *     sandbox.c    the backend's program, started where the view is and as the right user
  *     control.c    what outside and inside say to each other
@@ -95,8 +96,8 @@ static void end_orphans(void)
 
 /* Everything between the plan and the outcome. Returns 0, or -errno where nothing was run. */
 static int run_plan(struct af_plan *plan, const struct af_backend *backend, int source_fd,
-	struct af_refusals *refusals, const struct af_signals *signals,
-	const struct af_held *limits, const struct af_channels *channels, unsigned int closed_std,
+	struct af_refusals *refusals, const struct af_signals *signals, struct af_held *limits,
+	const struct af_channels *channels, struct af_docker_place *docker, unsigned int closed_std,
 	struct af_door *door, struct af_outcome *outcome)
 {
 	struct af_fsmount mount = AF_FSMOUNT_NONE;
@@ -104,7 +105,8 @@ static int run_plan(struct af_plan *plan, const struct af_backend *backend, int 
 	struct af_run run = {
 		plan, &mount, &sandbox, refusals, signals, limits, channels, closed_std};
 	af_autoclose int filter = -1;
-	int err = fsmount_start(&mount, plan, source_fd, refusals->pipe_write, channels);
+	int err = fsmount_start(
+		&mount, plan, source_fd, refusals->pipe_write, channels, docker->path);
 
 	if (refusals->pipe_write >= 0)
 		close(af_steal_fd(&refusals->pipe_write));
@@ -118,13 +120,16 @@ static int run_plan(struct af_plan *plan, const struct af_backend *backend, int 
 	if (!err)
 		err = fsmount_wait(&mount);
 	if (!err)
-		err = sandbox_start(&sandbox, backend, plan, &mount, &limits->group, filter);
+		err = sandbox_start(
+			&sandbox, backend, plan, &mount, &limits->group, filter, docker);
 	if (!err && door)
 		session_serve(&run, door, outcome);
 	else if (!err)
 		supervise_run(&run, outcome);
 	else
 		sandbox_end(&sandbox, &outcome->usage);
+	if (sandbox.gone || !outcome->started)
+		docker_place_container_gone(docker);
 	fsmount_end(&mount);
 	end_orphans();
 	refusals_read(refusals);
@@ -147,7 +152,7 @@ static void tell_refusals(const struct af_opts *opts, const struct af_refusals *
 static void take_limits(const struct af_opts *opts, struct af_held *limits,
 	const struct af_refusals *refusals, struct af_outcome *outcome)
 {
-	if (limits->limits) {
+	if (limits->limits || limits->noted) {
 		outcome->limit = limits_met(limits);
 		outcome->peak_memory = limits_peak(limits);
 	}
@@ -183,12 +188,18 @@ static int write_report(int *fd, const struct af_plan *plan, const struct af_bac
 	return err;
 }
 
+static const struct af_backend *backend_of(const struct af_opts *opts)
+{
+	return opts->in_docker ? &backend_docker : &backend_bwrap;
+}
+
 /* Runs what was planned (a session where there is a door), tells, and returns the exit status. */
 static int run_and_tell(struct af_plan *plan, const struct af_gathered *gathered,
 	unsigned int closed_std, struct af_door *door)
 {
 	const struct af_opts *opts = plan->opts;
-	const struct af_backend *backend = &backend_bwrap;
+	const struct af_backend *backend = backend_of(opts);
+	struct af_docker_place docker = AF_DOCKER_PLACE_NONE;
 	struct af_outcome outcome = {.exit = AF_EXIT_FAILED};
 	struct af_refusals refusals = AF_REFUSALS_NONE;
 	struct af_writes writes = AF_WRITES_NONE;
@@ -211,14 +222,20 @@ static int run_and_tell(struct af_plan *plan, const struct af_gathered *gathered
 		log_error("start: %s", strerror(-err));
 	else
 		err = channels_join(&channels, opts, plan->identity);
-	if (!err)
+	if (!err && backend->outside)
+		err = docker_place_make(&docker, opts->docker);
+	if (!err && backend->outside)
+		limits = (struct af_held){
+			.limits = &opts->limits, .group = AF_CGROUP_NONE, .by_runtime = true};
+	else if (!err)
 		err = limits_begin(&limits, &opts->limits, opts->quiet);
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	if (!err)
 		err = writes_begin(&writes, plan, gathered->source_fd);
 	if (!err)
 		run_plan(plan, backend, gathered->source_fd, &refusals, &signals, &limits,
-			&channels, closed_std, door, &outcome);
+			&channels, &docker, closed_std, door, &outcome);
+	docker_place_end(&docker);
 	channels_leave(&channels);
 	take_limits(opts, &limits, &refusals, &outcome);
 	tell_refusals(opts, &refusals);
@@ -234,7 +251,8 @@ static int run_and_tell(struct af_plan *plan, const struct af_gathered *gathered
 
 static int dry_run(struct af_plan *plan, int source_fd)
 {
-	const char *place = fsmount_place(plan);
+	const char *place =
+		plan->opts->in_docker ? "/run/afrun/docker.XXXXXX" : fsmount_place(plan);
 	struct af_writes writes;
 	int err = writes_begin(&writes, plan, source_fd);
 
@@ -242,7 +260,7 @@ static int dry_run(struct af_plan *plan, int source_fd)
 		writes_fini(&writes);
 		return AF_EXIT_FAILED;
 	}
-	err = place ? show_plan(stdout, plan, &backend_bwrap, place) : -ENOENT;
+	err = place ? show_plan(stdout, plan, backend_of(plan->opts), place) : -ENOENT;
 	if (err)
 		log_error("--dry-run: %s", strerror(-err));
 	plan->delta = NULL;

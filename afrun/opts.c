@@ -40,7 +40,8 @@ enum long_only {
 	OPT_LIST,
 	OPT_IDLE,
 	OPT_JSON,
-	OPT_LATER, /* in the manual's plan, and not there yet */
+	OPT_IMAGE,
+	OPT_DOCKER,
 };
 
 static const char short_options[] = "+:C:p:P:r:e:w:n:u:t:c:vqhD:R:m:S:";
@@ -80,8 +81,8 @@ static const struct option long_options[] = {
 	{"version", no_argument, NULL, OPT_VERSION},
 	{"runtime", required_argument, NULL, 'R'},
 	{"session", required_argument, NULL, 'S'},
-	{"image", required_argument, NULL, OPT_LATER},
-	{"docker", required_argument, NULL, OPT_LATER},
+	{"image", required_argument, NULL, OPT_IMAGE},
+	{"docker", required_argument, NULL, OPT_DOCKER},
 	{"channel", required_argument, NULL, OPT_CHANNEL},
 	{"start", no_argument, NULL, OPT_START},
 	{"status", no_argument, NULL, OPT_STATUS},
@@ -162,19 +163,6 @@ static int set_session(struct af_opts *opts, int option, const char *value)
 	}
 }
 
-static int refuse_later(int option, int long_index)
-{
-	const char *name = "";
-
-	for (const struct option *o = long_options; o->name; o++)
-		if (o->val == option && option != OPT_LATER)
-			name = o->name;
-	if (option == OPT_LATER)
-		name = long_options[long_index].name;
-	log_error("--%s: not available yet in this version", name);
-	return -EINVAL;
-}
-
 static int add_channel(struct af_opts *opts, const char *text)
 {
 	struct af_channel_ask ask;
@@ -232,13 +220,19 @@ static int set_text(struct af_opts *opts, int option, const char *value)
 	case OPT_REPORT:
 		opts->report = value;
 		return 0;
+	case OPT_IMAGE:
+		opts->image = value;
+		return 0;
+	case OPT_DOCKER:
+		opts->docker = opts->docker_command = value;
+		return 0;
 	default:
 		opts->audit = value;
 		return 0;
 	}
 }
 
-static int set_option(struct af_opts *opts, int option, char *value, int long_index)
+static int set_option(struct af_opts *opts, int option, char *value)
 {
 	switch (option) {
 	case 'p':
@@ -258,8 +252,12 @@ static int set_option(struct af_opts *opts, int option, char *value, int long_in
 	case OPT_STATE:
 	case OPT_MOUNT_AT:
 	case OPT_REPORT:
+	case OPT_IMAGE:
+	case OPT_DOCKER:
 	case OPT_AUDIT:
 		return set_text(opts, option, value);
+	case 'R':
+		return opts_set_runtime(opts, value);
 	case 'n':
 		return opts_set_net(opts, value);
 	case 't':
@@ -294,11 +292,9 @@ static int set_option(struct af_opts *opts, int option, char *value, int long_in
 	case 'v':
 		opts->verbose = true;
 		return 0;
-	case 'q':
+	default: /* 'q' */
 		opts->quiet = true;
 		return 0;
-	default:
-		return refuse_later(option, long_index);
 	}
 }
 
@@ -327,9 +323,9 @@ static const char *option_name(int option)
 static enum af_opts_result parse(
 	struct af_opts *opts, int argc, char **argv, int *given, size_t *count)
 {
-	int option, long_index = 0;
+	int option;
 
-	while ((option = getopt_long(argc, argv, short_options, long_options, &long_index)) != -1) {
+	while ((option = getopt_long(argc, argv, short_options, long_options, NULL)) != -1) {
 		if (option == '?' || option == ':') {
 			report_bad_option(option, argv);
 			return AF_OPTS_ERROR;
@@ -342,7 +338,7 @@ static enum af_opts_result parse(
 			puts("afrun " AF_VERSION);
 			return AF_OPTS_DONE;
 		}
-		if (set_option(opts, option, optarg, long_index))
+		if (set_option(opts, option, optarg))
 			return AF_OPTS_ERROR;
 		given[(*count)++] = option;
 	}
@@ -356,7 +352,8 @@ enum af_opts_result opts_parse(struct af_opts *opts, int argc, char **argv)
 	af_autofree int *given = NULL;
 	enum af_opts_result result;
 
-	*opts = (struct af_opts){.mount_at = "/workspace", .kill_after_ms = 5000};
+	*opts = (struct af_opts){
+		.mount_at = "/workspace", .kill_after_ms = 5000, .docker = "docker"};
 	for (int i = 0; i < argc; i++)
 		room += strlen(argv[i]);
 	given = reallocarray(NULL, room, sizeof(*given));

@@ -59,7 +59,11 @@ struct af_opts {
 	enum af_sync sync;
 	bool sync_given;
 	bool direct;
-	const char *session; /* NULL: none */
+	bool in_docker; /* -R docker */
+	const char *image;
+	const char *docker_command; /* NULL: not given */
+	const char *docker;         /* the client: "docker" unless given */
+	const char *session;        /* NULL: none */
 	enum af_session_do session_do;
 	int64_t idle_ms; /* 0: no limit */
 	bool net_host;

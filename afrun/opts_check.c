@@ -23,6 +23,24 @@ static int check_delta(const struct af_opts *opts)
 	return 0;
 }
 
+static int check_runtime(const struct af_opts *opts)
+{
+	if (!opts->in_docker && (opts->image || opts->docker_command)) {
+		log_error("%s: needs --runtime docker", opts->image ? "--image" : "--docker");
+		return -EINVAL;
+	}
+	if (opts->in_docker && !opts->image) {
+		log_error("--runtime: docker: in which image? --image IMAGE");
+		return -EINVAL;
+	}
+	/* Docker would take them for options. */
+	if (opts->in_docker && (!opts->image[0] || opts->image[0] == '-')) {
+		log_error("--image: %s: not the name of an image", opts->image);
+		return -EINVAL;
+	}
+	return 0;
+}
+
 static bool is_one_of(const char *name, const char *const *names)
 {
 	for (; *names; names++)
@@ -138,5 +156,5 @@ int opts_check(
 		log_error("--idle: belongs to the session's --start");
 		return -EINVAL;
 	}
-	return check_delta(opts);
+	return check_runtime(opts) ? -EINVAL : check_delta(opts);
 }

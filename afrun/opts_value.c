@@ -46,6 +46,15 @@ int opts_set_duration(const char *option, const char *text, int64_t *ms)
 	return err;
 }
 
+int opts_set_runtime(struct af_opts *opts, const char *text)
+{
+	opts->in_docker = strcmp(text, "docker") == 0;
+	if (opts->in_docker || strcmp(text, "bwrap") == 0)
+		return 0;
+	log_error("--runtime: %s: not one of bwrap, docker", text);
+	return -EINVAL;
+}
+
 int opts_set_net(struct af_opts *opts, const char *text)
 {
 	opts->net_host = strcmp(text, "host") == 0;

@@ -154,6 +154,7 @@ static int make_rootfs(struct af_plan *plan, const struct af_facts *facts)
 		.mount_at = opts->mount_at,
 		.source = facts->source,
 		.net_host = opts->net_host,
+		.image = opts->in_docker,
 		.channels = has_channels(opts),
 	};
 	char *const *real = facts->bind_real;

@@ -151,22 +151,29 @@ static void add_kernel(struct af_rootfs *rootfs)
 void rootfs_build(struct af_rootfs *rootfs, const struct af_rootfs_facts *facts)
 {
 	const char *home = facts->identity->home;
+	/* An image's home directories are not ours to hide. */
+	bool below_home = !facts->image && strncmp(home, "/home/", 6) == 0;
 
 	*rootfs = (struct af_rootfs){0};
-	add_programs(rootfs, facts->host);
-	add_etc(rootfs, facts);
-	add_kernel(rootfs);
+	if (!facts->image) {
+		add_programs(rootfs, facts->host);
+		add_etc(rootfs, facts);
+		add_kernel(rootfs);
+	}
 	add_directory(rootfs, AF_PLACE_TMPFS, 01777, "/tmp");
 	add_directory(rootfs, AF_PLACE_TMPFS, 0755, "/run");
 	if (facts->channels)
 		add_directory(rootfs, AF_PLACE_DIR, 0755, "/run/channel");
-	if (strncmp(home, "/home/", 6) == 0)
+	if (below_home)
 		add_directory(rootfs, AF_PLACE_TMPFS, 0755, "/home");
-	add_directory(rootfs, strncmp(home, "/home/", 6) == 0 ? AF_PLACE_DIR : AF_PLACE_TMPFS, 0700,
-		home);
-	add_directory(rootfs, AF_PLACE_DIR, 0755, "/var");
-	add_place(rootfs, AF_PLACE_SYMLINK, "/tmp", "/var/tmp");
-	add_place(rootfs, AF_PLACE_SYMLINK, "/run", "/var/run");
+	add_directory(rootfs, below_home ? AF_PLACE_DIR : AF_PLACE_TMPFS, 0700, home);
+	if (facts->image) {
+		add_directory(rootfs, AF_PLACE_TMPFS, 01777, "/var/tmp");
+	} else {
+		add_directory(rootfs, AF_PLACE_DIR, 0755, "/var");
+		add_place(rootfs, AF_PLACE_SYMLINK, "/tmp", "/var/tmp");
+		add_place(rootfs, AF_PLACE_SYMLINK, "/run", "/var/run");
+	}
 	add_place(rootfs, AF_PLACE_VIEW, NULL, facts->mount_at);
 }
 

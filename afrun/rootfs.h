@@ -51,6 +51,7 @@ struct af_rootfs_facts {
 	const char *mount_at;
 	const char *source; /* real path of what the view shows: never to be seen elsewhere */
 	bool net_host;
+	bool image;    /* what is not the run's own is an image's, not the host's */
 	bool channels; /* rootfs_channel() will be called */
 };
 

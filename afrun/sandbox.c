@@ -5,6 +5,7 @@
 #include "sandbox.h"
 
 #include "cleanup.h"
+#include "control.h"
 #include "log.h"
 
 #include <bsd/stdlib.h>
@@ -17,6 +18,7 @@
 #define END_TIMEOUT_MS 5000
 
 struct sandbox_setup {
+	bool outside;
 	const struct af_fsmount *mount;
 	const struct af_identity *identity;
 	const struct af_cgroup *group;
@@ -33,10 +35,10 @@ static int set_up(void *arg)
 	if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0)
 		return -errno;
 	setsid();
-	err = cgroup_join(setup->group);
-	if (!err)
+	err = setup->outside ? 0 : cgroup_join(setup->group);
+	if (!err && !setup->outside)
 		err = fsmount_enter(setup->mount);
-	if (!err)
+	if (!err && !setup->outside)
 		err = identity_become(setup->identity);
 	if (!err && chdir("/") < 0)
 		err = -errno;
@@ -62,12 +64,15 @@ static int *list_descriptors(
 	return list;
 }
 
-static int spawn_runtime(struct af_sandbox *sandbox, const struct af_plan *plan,
+static int spawn_runtime(struct af_sandbox *sandbox, const struct af_plan *plan, bool outside,
 	const struct af_fsmount *mount, const struct af_cgroup *group, const struct af_words *argv,
 	const int *ours, size_t count)
 {
-	struct sandbox_setup setup = {
-		.mount = mount, .identity = plan->identity, .group = group, .parent = getpid()};
+	struct sandbox_setup setup = {.outside = outside,
+		.mount = mount,
+		.identity = plan->identity,
+		.group = group,
+		.parent = getpid()};
 	const char *const *environment = (const char *const[]){"PATH=/usr/bin:/bin", NULL};
 	size_t keep_count;
 	af_autofree int *keep = list_descriptors(&plan->rootfs, ours, count, &keep_count);
@@ -84,7 +89,7 @@ static int spawn_runtime(struct af_sandbox *sandbox, const struct af_plan *plan,
 	if (!keep)
 		return -ENOMEM;
 	words_add_all(&env, environment);
-	spawn.envp = env.items;
+	spawn.envp = outside ? environ : env.items;
 	spawn.keep_count = keep_count;
 	err = words_error(&env);
 	if (!err)
@@ -98,7 +103,8 @@ static int spawn_runtime(struct af_sandbox *sandbox, const struct af_plan *plan,
 	return err;
 }
 
-int sandbox_start(struct af_sandbox *sandbox, const struct af_backend *backend,
+/* With a descriptor of ours, and one end of a line that is there from the start. */
+static int start_beside(struct af_sandbox *sandbox, const struct af_backend *backend,
 	struct af_plan *plan, const struct af_fsmount *mount, const struct af_cgroup *group,
 	int filter_fd)
 {
@@ -112,7 +118,6 @@ int sandbox_start(struct af_sandbox *sandbox, const struct af_backend *backend,
 		.inside = {self_path, "--inside", inner_text, NULL}};
 	int ends[2], err;
 
-	*sandbox = AF_SANDBOX_NONE;
 	err = self < 0 ? -errno : rootfs_open_files(&plan->rootfs);
 	if (!err && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
 		err = -errno;
@@ -126,23 +131,100 @@ int sandbox_start(struct af_sandbox *sandbox, const struct af_backend *backend,
 	snprintf(inner_text, sizeof(inner_text), "%d", inner);
 	err = backend->build(plan, &input, &argv);
 	if (!err)
-		err = spawn_runtime(sandbox, plan, mount, group, &argv,
+		err = spawn_runtime(sandbox, plan, false, mount, group, &argv,
 			(const int[]){self, inner, filter_fd}, 3);
 	words_fini(&argv);
 	return err;
 }
 
+static int start_outside(struct af_sandbox *sandbox, const struct af_backend *backend,
+	const struct af_plan *plan, const struct af_fsmount *mount, int filter_fd,
+	struct af_docker_place *docker)
+{
+	struct af_backend_input input = {
+		.view = mount->view, .place = mount->place, .name = docker->name};
+	struct af_words argv = {0};
+	int err;
+
+	sandbox->uid = plan->identity->uid;
+	sandbox->listener = af_steal_fd(&docker->listener);
+	sandbox->filter = fcntl(filter_fd, F_DUPFD_CLOEXEC, 3);
+	err = sandbox->filter < 0 ? -errno : backend->build(plan, &input, &argv);
+	if (err)
+		log_error("sandbox: %s", strerror(-err));
+	else
+		err = spawn_runtime(sandbox, plan, true, mount, NULL, &argv, NULL, 0);
+	words_fini(&argv);
+	return err;
+}
+
+int sandbox_start(struct af_sandbox *sandbox, const struct af_backend *backend,
+	struct af_plan *plan, const struct af_fsmount *mount, const struct af_cgroup *group,
+	int filter_fd, struct af_docker_place *docker)
+{
+	*sandbox = AF_SANDBOX_NONE;
+	if (backend->outside)
+		return start_outside(sandbox, backend, plan, mount, filter_fd, docker);
+	return start_beside(sandbox, backend, plan, mount, group, filter_fd);
+}
+
+bool sandbox_is_awaited(const struct af_sandbox *sandbox)
+{
+	return sandbox->control < 0 && sandbox->listener >= 0;
+}
+
+int sandbox_line(const struct af_sandbox *sandbox)
+{
+	return sandbox_is_awaited(sandbox) ? sandbox->listener : sandbox->control;
+}
+
+pid_t sandbox_accept(struct af_sandbox *sandbox)
+{
+	struct af_control message = {.kind = AF_CONTROL_FILTER, .value = 1};
+	af_autoclose int fd = accept4(sandbox->listener, NULL, NULL, SOCK_CLOEXEC);
+	struct ucred who;
+	socklen_t size = sizeof(who);
+	int err;
+
+	if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) < 0)
+		return errno == EAGAIN || errno == ECONNABORTED ? 0 : -errno;
+	if (who.uid != sandbox->uid)
+		return 0;
+	close(af_steal_fd(&sandbox->listener));
+	sandbox->control = af_steal_fd(&fd);
+	err = control_send(sandbox->control, &message, &sandbox->filter, 1);
+	return err ? err : who.pid;
+}
+
+void sandbox_let_go(struct af_sandbox *sandbox, struct af_held *limits)
+{
+	if (limits->by_runtime && !limits->noted)
+		limits_note(limits);
+	if (sandbox->control >= 0)
+		close(af_steal_fd(&sandbox->control));
+	if (sandbox->listener >= 0)
+		close(af_steal_fd(&sandbox->listener));
+}
+
 void sandbox_end(struct af_sandbox *sandbox, struct rusage *usage)
 {
+	bool gone;
+
 	/* Our first process inside ends when this is closed, and with it everything there. */
 	if (sandbox->control >= 0)
 		close(af_steal_fd(&sandbox->control));
+	if (sandbox->listener >= 0)
+		close(af_steal_fd(&sandbox->listener));
+	if (sandbox->filter >= 0)
+		close(af_steal_fd(&sandbox->filter));
 	if (sandbox->runtime.pid < 0)
 		return;
-	if (spawn_wait(&sandbox->runtime, END_TIMEOUT_MS) != 1)
+	gone = spawn_wait(&sandbox->runtime, END_TIMEOUT_MS) == 1;
+	if (!gone)
 		kill(sandbox->runtime.pid, SIGKILL);
 	while (wait4(sandbox->runtime.pid, NULL, 0, usage) < 0 && errno == EINTR)
 		;
 	close(sandbox->runtime.pidfd);
 	*sandbox = AF_SANDBOX_NONE;
+	sandbox->gone = gone;
 }

@@ -6,6 +6,7 @@
 #include "channel.h"
 #include "cleanup.h"
 #include "control.h"
+#include "docker_place.h"
 #include "io.h"
 #include "json.h"
 #include "log.h"
@@ -266,6 +267,8 @@ static int list(const struct af_opts *opts)
 		words_fini(&names);
 		return AF_EXIT_FAILED;
 	}
+	if (dir >= 0)
+		docker_place_sweep(dir, opts->docker);
 	json_init(&json, stdout);
 	if (opts->json)
 		json_array(&json, NULL);

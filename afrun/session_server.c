@@ -10,7 +10,7 @@
 #include "control.h"
 #include "io.h"
 #include "log.h"
-#include "shell_library.h"
+#include "embedded.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -60,8 +60,7 @@ static int *control(const struct server *s)
 /* Nothing is left inside once this is closed. */
 static void end_inside(struct server *s, int exit)
 {
-	if (*control(s) >= 0)
-		close(af_steal_fd(control(s)));
+	sandbox_let_go(s->run->sandbox, s->run->limits);
 	s->outcome->exit = exit;
 	s->ended = true;
 }
@@ -221,7 +220,7 @@ static int launch(const struct server *s)
 		.expendable = run->limits->limits && run->limits->limits->memory != 0};
 	af_autoclose int command =
 		control_write_command(plan->cwd, plan->argv.items, plan->env.items);
-	af_autoclose int library = shell_library_open();
+	af_autoclose int library = embedded_shell();
 	int err = command < 0 ? command : library < 0 ? library : limits_apply(run->limits);
 
 	if (err)
@@ -288,9 +287,11 @@ static void take_message(struct server *s, const struct af_control *message)
 static void read_control(struct server *s)
 {
 	struct af_control message;
-	int fds[AF_CONTROL_FDS], count;
-	int got = control_recv(*control(s), &message, fds, &count);
+	int fds[AF_CONTROL_FDS], count, got;
 
+	if (sandbox_is_awaited(s->run->sandbox) && supervise_accept(s->run) == 0)
+		return;
+	got = control_recv(*control(s), &message, fds, &count);
 	for (int i = 0; i < count; i++)
 		close(fds[i]);
 	if (got > 0) {
@@ -375,7 +376,7 @@ enum {
 static size_t set_polls(const struct server *s, struct pollfd *polls)
 {
 	const struct af_run *run = s->run;
-	const int fds[] = {*control(s), run->signals->fd, run->mount->daemon.pidfd,
+	const int fds[] = {sandbox_line(run->sandbox), run->signals->fd, run->mount->daemon.pidfd,
 		run->sandbox->runtime.pidfd, run->channels->watch,
 		s->audit_open ? run->refusals->pipe_read : -1, s->door->said, s->door->listener};
 
@@ -442,7 +443,7 @@ void session_serve(const struct af_run *run, struct af_door *door, struct af_out
 	serve(s);
 	while (s->count > 0)
 		send_away(s, s->count - 1);
-	sandbox_end(run->sandbox, &outcome->usage);
+	sandbox_end(run->sandbox, run->limits->by_runtime ? NULL : &outcome->usage);
 	session_speak(door);
 	outcome->wall_s = (double)(now_ms() - s->started_ms) / 1000;
 }

@@ -1,7 +1,7 @@
 /*
  * The shell of a session: what makes one real bash run text after text.
  *
- * This file is a library of its own, carried inside afrun (shell_library.c) and loaded into bash(1) in
+ * This file is a library of its own, carried inside afrun (embedded.c) and loaded into bash(1) in
  * the sandbox, both preloaded and as a loadable builtin (bash's `enable -f`). The builtin never
  * returns. It waits for a text and its descriptors, has bash itself run it, says how it ended, and
  * waits for the next: so directory, variables, functions, options, traps and jobs are bash's own, and

@@ -21,9 +21,14 @@ static int show_mount(FILE *out, const struct af_plan *plan, const char *view)
 
 	if (!program)
 		return -ENOMEM;
-	fprintf(out,
-		"# the view, in a mount namespace%s of its own; it says on %d when it answers\n",
-		plan->identity->as_root ? "" : " (and user namespace)", SHOWN_READY);
+	if (plan->opts->in_docker)
+		fprintf(out, "# the view, where docker sees it; it says on %d when it answers\n",
+			SHOWN_READY);
+	else
+		fprintf(out,
+			"# the view, in a mount namespace%s of its own; it says on %d when it "
+			"answers\n",
+			plan->identity->as_root ? "" : " (and user namespace)", SHOWN_READY);
 	plan_fs_argv(plan, &argv, program, plan->source, view, SHOWN_READY, -1);
 	err = words_error(&argv);
 	if (!err)
@@ -37,13 +42,18 @@ static int show_runtime(FILE *out, const struct af_plan *plan, const struct af_b
 {
 	struct af_backend_input input = {.view = view,
 		.place = place,
+		.name = "afrun-XXXXXX",
 		.seccomp_fd = SHOWN_FILTER,
 		.inside = {"/proc/self/exe", "--inside", "5"}};
 	struct af_words argv = {0};
 	int err = backend->build(plan, &input, &argv);
 
-	fprintf(out, "# the sandbox, there too, as %u:%u; %d is the system call filter\n",
-		plan->identity->uid, plan->identity->gid, SHOWN_FILTER);
+	if (backend->outside)
+		fputs("# the sandbox; its first process gets the system call filter over its socket\n",
+			out);
+	else
+		fprintf(out, "# the sandbox, there too, as %u:%u; %d is the system call filter\n",
+			plan->identity->uid, plan->identity->gid, SHOWN_FILTER);
 	for (size_t i = 0; i < plan->rootfs.count; i++)
 		if (plan->rootfs.places[i].kind == AF_PLACE_CHANNEL)
 			fprintf(out,

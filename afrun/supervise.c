@@ -28,6 +28,8 @@
 #include <time.h>
 
 #define LAUNCH_TIMEOUT_MS 30000
+/* An image may have to be fetched first. */
+#define FETCH_TIMEOUT_MS 900000
 #define BACKGROUND_POLL_MS 200
 #define DRAIN_TIMEOUT_MS 2000
 /* A session's jobs may keep the terminal; then all has come when nothing came for so long. */
@@ -85,8 +87,7 @@ static void decide(struct supervisor *s, int exit)
  */
 static void end_inside(struct supervisor *s)
 {
-	if (s->run->sandbox->control >= 0)
-		close(af_steal_fd(&s->run->sandbox->control));
+	sandbox_let_go(s->run->sandbox, s->run->limits);
 	s->drained_ms = now_ms() + DRAIN_TIMEOUT_MS;
 	s->deadline_ms = s->run->plan->in_session ? now_ms() + QUIET_MS : s->drained_ms;
 	s->ended = true;
@@ -190,8 +191,19 @@ static void command_started(struct supervisor *s)
 	s->deadline_ms = timeout_ms ? s->started_ms + timeout_ms : 0;
 }
 
-static void command_exited(struct supervisor *s, int status)
+static struct timeval time_of(int64_t us)
 {
+	return (struct timeval){.tv_sec = us / 1000000, .tv_usec = us % 1000000};
+}
+
+static void command_exited(struct supervisor *s, const struct af_control *message)
+{
+	int status = message->value;
+
+	if (s->run->limits->by_runtime) {
+		s->outcome->usage.ru_utime = time_of(message->user_us);
+		s->outcome->usage.ru_stime = time_of(message->system_us);
+	}
 	s->outcome->signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 	decide(s,
 		s->outcome->timed_out         ? AF_EXIT_TIMED_OUT
@@ -232,9 +244,9 @@ static void take_message(
 		stop_too(s);
 		break;
 	case AF_CONTROL_EXITED:
-		command_exited(s, message->value);
-		/* The sandbox stays; nothing more comes of the text. */
-		if (s->run->plan->in_session)
+		command_exited(s, message);
+		/* The sandbox stays, and nothing more comes of the text; or it waits to be ended. */
+		if (s->run->plan->in_session || s->run->limits->by_runtime)
 			end_inside(s);
 		break;
 	default:
@@ -242,11 +254,23 @@ static void take_message(
 	}
 }
 
+int supervise_accept(const struct af_run *run)
+{
+	pid_t pid = sandbox_accept(run->sandbox);
+
+	if (pid > 0)
+		limits_follow(run->limits, pid);
+	return pid < 0 ? pid : 0;
+}
+
 static void read_control(struct supervisor *s)
 {
 	struct af_control message;
-	int fds[AF_CONTROL_FDS] = {-1, -1, -1, -1}, count;
-	int got = control_recv(s->run->sandbox->control, &message, fds, &count);
+	int fds[AF_CONTROL_FDS] = {-1, -1, -1, -1}, count, got;
+
+	if (sandbox_is_awaited(s->run->sandbox) && supervise_accept(s->run) == 0)
+		return;
+	got = control_recv(s->run->sandbox->control, &message, fds, &count);
 
 	if (got > 0)
 		take_message(s, &message, fds, count);
@@ -296,6 +320,11 @@ static void read_signals(struct supervisor *s)
 		take_signal(s, &info);
 }
 
+static int launch_timeout_ms(const struct af_run *run)
+{
+	return run->limits->by_runtime ? FETCH_TIMEOUT_MS : LAUNCH_TIMEOUT_MS;
+}
+
 static void time_is_over(struct supervisor *s)
 {
 	const struct af_opts *opts = s->run->plan->opts;
@@ -304,7 +333,7 @@ static void time_is_over(struct supervisor *s)
 		/* Its last output should have come by now. */
 		terminal_close(&s->terminal);
 	} else if (!s->outcome->started) {
-		log_error("sandbox: not set up within %d s", LAUNCH_TIMEOUT_MS / 1000);
+		log_error("sandbox: not set up within %d s", launch_timeout_ms(s->run) / 1000);
 		decide(s, AF_EXIT_FAILED);
 		end_inside(s);
 	} else if (!s->outcome->timed_out) {
@@ -373,7 +402,7 @@ static void set_polls(const struct supervisor *s, struct pollfd polls[POLL_COUNT
 	bool typed = terminal_has_input(terminal);
 
 	polls[POLL_SIGNALS] = (struct pollfd){.fd = run->signals->fd, .events = POLLIN};
-	polls[POLL_CONTROL] = (struct pollfd){.fd = run->sandbox->control, .events = POLLIN};
+	polls[POLL_CONTROL] = (struct pollfd){.fd = sandbox_line(run->sandbox), .events = POLLIN};
 	polls[POLL_DAEMON] = (struct pollfd){.fd = run->mount->daemon.pidfd, .events = POLLIN};
 	polls[POLL_RUNTIME] = (struct pollfd){
 		.fd = s->outcome->started ? -1 : run->sandbox->runtime.pidfd, .events = POLLIN};
@@ -436,7 +465,7 @@ void supervise_run(const struct af_run *run, struct af_outcome *outcome)
 
 	s.started_ms = now_ms();
 	/* A caller waits for its turn as long as it takes. */
-	s.deadline_ms = run->plan->in_session ? 0 : s.started_ms + LAUNCH_TIMEOUT_MS;
+	s.deadline_ms = run->plan->in_session ? 0 : s.started_ms + launch_timeout_ms(run);
 	if (err) {
 		log_error("terminal: %s", strerror(-err));
 		decide(&s, AF_EXIT_FAILED);
@@ -444,6 +473,6 @@ void supervise_run(const struct af_run *run, struct af_outcome *outcome)
 	}
 	serve(&s);
 	terminal_close(&s.terminal);
-	sandbox_end(run->sandbox, &outcome->usage);
+	sandbox_end(run->sandbox, run->limits->by_runtime ? NULL : &outcome->usage);
 	outcome->wall_s = (double)(now_ms() - s.started_ms) / 1000;
 }

@@ -53,10 +53,13 @@ struct af_run {
 	struct af_sandbox *sandbox;
 	struct af_refusals *refusals;
 	const struct af_signals *signals;
-	const struct af_held *limits;
+	struct af_held *limits;
 	const struct af_channels *channels;
 	unsigned int closed_std; /* bit i: the caller's descriptor i was closed */
 };
+
+/* What sandbox_line() tells, where sandbox_is_awaited(). 0 or -errno. */
+int supervise_accept(const struct af_run *run);
 
 /*
  * Waits for the sandbox, launches the command and sees it through. On return everything inside is

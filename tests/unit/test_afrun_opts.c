@@ -294,7 +294,7 @@ static void sessions(void **state)
 }
 
 /* What made the sandbox was said at --start; a name is one of a file. */
-static void sessions_refused(void **state)
+static void combinations_refused(void **state)
 {
 	static const char *const bad[][4] = {{"--start"}, {"--status"}, {"--stop"}, {"--idle=1"},
 		{"--json"}, {"--json", "true"}, {"-S", ""}, {"-S", "."}, {"-S", ".."},
@@ -333,7 +333,7 @@ int main(void)
 		cmocka_unit_test(env_values_are_hidden),
 		cmocka_unit_test_setup_teardown(refused, hush, unhush),
 		cmocka_unit_test(sessions),
-		cmocka_unit_test_setup_teardown(sessions_refused, hush, unhush),
+		cmocka_unit_test_setup_teardown(combinations_refused, hush, unhush),
 		cmocka_unit_test(quoting),
 		cmocka_unit_test(environment),
 		cmocka_unit_test_setup_teardown(env_file, hush, unhush),

@@ -239,6 +239,44 @@ static void binds(void **state)
 	end(&f);
 }
 
+static void docker_line(void **state)
+{
+	struct af_backend_input input = {
+		.view = "/run/p/view", .place = "/run/p", .name = "afrun-abc"};
+	char src[] = "/srv/a,\"b\"";
+	char *real[] = {src, NULL};
+	struct af_item items[] = {{AF_ITEM_RO_BIND, (char[]){"x:/opt/x"}},
+		{AF_ITEM_CHANNEL, (char[]){"team,size=1M"}}};
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	f.opts.items = items;
+	f.opts.item_count = 2;
+	f.opts.in_docker = true;
+	f.opts.docker = "podman";
+	f.opts.image = "debian:12";
+	f.opts.limits = (struct af_limits){
+		.memory = 1 << 30, .pids = 10, .cpus_milli = 1500, .cpu_shares = 512};
+	assert_int_equal(make(&f, real), 0);
+	assert_int_equal(backend_docker.build(&f.plan, &input, &f.argv), 0);
+	assert_int_equal(FIND(&f, "podman", "run", "--rm", "--name", "afrun-abc"), 0);
+	assert_true(FIND(&f, "--network", "none", "--read-only", "--cap-drop", "ALL",
+			    "--security-opt", "no-new-privileges") > 0);
+	assert_true(
+		FIND(&f, "--no-healthcheck", "--hostname", "sandbox", "--user", "1000:100") > 0);
+	assert_true(FIND(&f, "--memory-swap", "1073741824", "--pids-limit", "11", "--cpus", "1.500",
+			    "--cpu-shares", "512") > 0);
+	assert_true(FIND(&f, "--mount",
+			    "type=bind,\"src=/srv/a,\"\"b\"\"\",\"dst=/opt/x\",readonly") > 0);
+	assert_true(FIND(&f, "--mount", "type=bind,\"src=/run/p/view\",\"dst=/workspace\"") > 0);
+	assert_true(FIND(&f, "--mount",
+			    "type=bind,\"src=/run/p/channel.team\",\"dst=/run/channel/team\"") > 0);
+	assert_true(FIND(&f, "--tmpfs", "/home/someone:exec,mode=0700,uid=1000,gid=100") > 0);
+	assert_int_equal(FIND(&f, "debian:12", "/.afrun/control"), (int)f.argv.count - 2);
+	end(&f);
+}
+
 static void bad_places(void **state)
 {
 	static const char *const bad[] = {"a:b", "a:/", "a:/x/../y", "a:/x//y", "a:/x/",
@@ -452,6 +490,7 @@ int main(void)
 		cmocka_unit_test(tree),
 		cmocka_unit_test(accounts),
 		cmocka_unit_test(binds),
+		cmocka_unit_test(docker_line),
 		cmocka_unit_test_setup_teardown(bad_places, hush, unhush),
 		cmocka_unit_test(filesystem_line),
 		cmocka_unit_test(filesystem_with_a_delta),

@@ -55,11 +55,6 @@ for option in '-m 0' '-m x' '-m 1X' '-m 9999999999T' '--pids 0' '--pids x' '--cp
 	like "$(cat "$err")" "^afrun: --[a-z-]+: ${option#* }: not " 'which is what it says'
 done
 is "$(quietly "$AFRUN" -C "$SRC" -D "$T/no/where" -- true)" 125 'a delta in no directory'
-for option in '-R docker' '--image x'; do
-	# shellcheck disable=SC2086 # an option and its value
-	is "$(quietly run $option -- true)" 125 "not there yet: $option"
-	like "$(cat "$err")" 'not available yet' 'and said so'
-done
 check '--help' "$AFRUN" --help
 like "$("$AFRUN" --version)" '^afrun [0-9]' '--version'
 
