@@ -4,6 +4,7 @@
 #include "channel.h"
 
 #include "cleanup.h"
+#include "clock.h"
 #include "control.h"
 #include "limits.h"
 #include "log.h"
@@ -16,7 +17,6 @@
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 
 /* How long a channel that is just ending, or just being made, is waited for; and for its goodbye. */
 enum { JOIN_TIMEOUT_MS = 10000, JOIN_PAUSE_MS = 2, LEAVE_TIMEOUT_MS = 2000 };
@@ -61,14 +61,6 @@ int channel_parse(const char *text, struct af_channel_ask *ask)
 }
 
 /* ---- joining ------------------------------------------------------------------------------------ */
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* Twice, so that the holder is nobody's child: it may outlive us. */
 static int start_holder(const struct af_channel_ask *ask, int dir, int lock, int listener)

@@ -18,6 +18,7 @@
  * that does not come back is killed, and the session is over.
  */
 #include "cleanup.h"
+#include "clock.h"
 #include "inside_internal.h"
 #include "inside_tree.h"
 #include "session_text.h"
@@ -27,7 +28,6 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 
 /* The shell goes on with a text's next command when the first was ended; so it is told again. */
 #define AGAIN_MS 20
@@ -47,14 +47,6 @@ struct session {
 	int64_t give_up_ms; /* then the shell is killed; 0: never */
 	struct af_processes before;
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static void signal_shell(const struct session *s, int value)
 {

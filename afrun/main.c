@@ -20,6 +20,7 @@
  *     session.h    one shell that takes text after text, and its callers: in place of supervise.c
  *                  for the one, through it for the others
  *     supervise.c  outside: signals, time, and the end, with terminal.c (the caller's terminal)
+ *     launch.c     what the command is told to be
  *     refusals.c   what the mount refused
  *     channel.h    directories that sandboxes share: --channel
  *     writes.c     the delta, and its merge by afsyncd when all that has ended, with temporary.c

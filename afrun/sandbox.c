@@ -86,7 +86,7 @@ static int spawn_runtime(struct af_sandbox *sandbox, const struct af_plan *plan,
 	};
 	struct af_words env = {0};
 
-	if (!keep)
+	if (!keep || !argv->items)
 		return -ENOMEM;
 	words_add_all(&env, environment);
 	spawn.envp = outside ? environ : env.items;

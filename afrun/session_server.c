@@ -7,6 +7,7 @@
 #include "session.h"
 
 #include "cleanup.h"
+#include "clock.h"
 #include "control.h"
 #include "io.h"
 #include "log.h"
@@ -43,14 +44,6 @@ struct server {
 	size_t count;
 	struct caller callers[MAX_CALLERS]; /* in the order in which they came */
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static int *control(const struct server *s)
 {

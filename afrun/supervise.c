@@ -14,18 +14,17 @@
 #include "supervise.h"
 
 #include "cleanup.h"
+#include "clock.h"
 #include "control.h"
-#include "io.h"
+#include "launch.h"
 #include "log.h"
 #include "terminal.h"
 
 #include <fcntl.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #define LAUNCH_TIMEOUT_MS 30000
 /* An image may have to be fetched first. */
@@ -49,14 +48,6 @@ struct supervisor {
 
 static const int passed_on[] = {
 	SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGTSTP, SIGCONT, SIGWINCH};
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 int signals_open(struct af_signals *signals)
 {
@@ -109,63 +100,6 @@ static void send_signal(const struct supervisor *s, int number, enum af_signal_t
 		control_send(s->run->sandbox->control, &message, NULL, 0);
 }
 
-/* From here on the streams are the command's alone: whoever reads them sees their end in time. */
-static void let_go_of_streams(void)
-{
-	af_autoclose int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-	if (null >= 0) {
-		dup2(null, 0);
-		dup2(null, 1);
-	}
-}
-
-/* A caller's text as it is, in a descriptor of its own; empty where it will be typed. */
-static int write_text(const struct af_plan *plan)
-{
-	af_autoclose int fd = memfd_create("afrun-text", MFD_CLOEXEC);
-	const char *text = plan->argv.count ? plan->argv.items[0] : "";
-	int err = fd < 0 ? -errno : io_write_all(fd, text, strlen(text));
-
-	return err ? err : af_steal_fd(&fd);
-}
-
-static int launch(struct supervisor *s)
-{
-	static const int closed[] = {AF_LAUNCH_NO_IN, AF_LAUNCH_NO_OUT, AF_LAUNCH_NO_ERR};
-	static const int own[] = {AF_LAUNCH_PTY, AF_LAUNCH_PTY_OUT, AF_LAUNCH_PTY_ERR};
-	const struct af_plan *plan = s->run->plan;
-	struct af_control message = {.kind = AF_CONTROL_LAUNCH};
-	af_autoclose int command = plan->in_session
-		? write_text(plan)
-		: control_write_command(plan->cwd, plan->argv.items, plan->env.items);
-	int fds[AF_CONTROL_FDS] = {command}, count = 1, err;
-
-	if (command < 0)
-		return command;
-	err = plan->in_session ? 0 : limits_apply(s->run->limits);
-	if (err) {
-		decide(s, AF_EXIT_FAILED);
-		end_inside(s);
-		return 0;
-	}
-	message.own_memory = s->run->limits->own_memory;
-	message.own_pids = s->run->limits->own_pids;
-	message.expendable = s->run->limits->limits && s->run->limits->limits->memory != 0;
-	if (plan->in_session && plan->argv.count == 0)
-		message.value |= AF_LAUNCH_INTERACTIVE;
-	terminal_describe(&s->terminal, &message);
-	for (int i = 0; i < 3; i++) {
-		if (s->run->closed_std & 1U << i)
-			message.value |= closed[i];
-		else if (!(message.value & own[i]))
-			fds[count++] = i;
-	}
-	err = control_send(s->run->sandbox->control, &message, fds, count);
-	let_go_of_streams();
-	return err;
-}
-
 static void report_failure(struct supervisor *s, int error, int stage)
 {
 	const struct af_plan *plan = s->run->plan;
@@ -180,6 +114,20 @@ static void report_failure(struct supervisor *s, int error, int stage)
 		log_error("sandbox: cannot start the command: %s", strerror(error));
 		decide(s, AF_EXIT_FAILED);
 	}
+}
+
+static void launch(struct supervisor *s)
+{
+	int err;
+
+	if (!s->run->plan->in_session && limits_apply(s->run->limits)) {
+		decide(s, AF_EXIT_FAILED);
+		end_inside(s);
+		return;
+	}
+	err = launch_command(s->run, &s->terminal);
+	if (err)
+		report_failure(s, -err, AF_STAGE_SETUP);
 }
 
 static void command_started(struct supervisor *s)
@@ -222,13 +170,9 @@ static void stop_too(struct supervisor *s)
 static void take_message(
 	struct supervisor *s, const struct af_control *message, int *fds, int count)
 {
-	int err;
-
 	switch ((enum af_control_kind)message->kind) {
 	case AF_CONTROL_READY:
-		err = launch(s);
-		if (err)
-			report_failure(s, -err, AF_STAGE_SETUP);
+		launch(s);
 		break;
 	case AF_CONTROL_TERMINAL:
 		if (count == 1 && s->terminal.tty >= 0)
@@ -348,25 +292,10 @@ static void time_is_over(struct supervisor *s)
 	}
 }
 
-static void filesystem_died(struct supervisor *s)
-{
-	log_error("mount: agentfensefs ended while the command ran");
-	decide(s, AF_EXIT_FAILED);
-	end_inside(s);
-}
-
-static void channel_died(struct supervisor *s)
-{
-	log_error("channel: the process that holds it ended while the command ran");
-	decide(s, AF_EXIT_FAILED);
-	end_inside(s);
-}
-
-/* Before the command has started, while something of it may still hold the control socket. */
-static void runtime_failed(struct supervisor *s)
+static void fail(struct supervisor *s, const char *why)
 {
 	if (!s->decided)
-		log_error("sandbox: it could not be set up; nothing was run");
+		log_error("%s", why);
 	decide(s, AF_EXIT_FAILED);
 	end_inside(s);
 }
@@ -430,11 +359,12 @@ static void take_polls(struct supervisor *s, const struct pollfd polls[POLL_COUN
 	if (polls[POLL_CONTROL].revents && !s->ended)
 		read_control(s);
 	if (polls[POLL_DAEMON].revents && !s->ended)
-		filesystem_died(s);
+		fail(s, "mount: agentfensefs ended while the command ran");
 	if (polls[POLL_CHANNELS].revents && !s->ended)
-		channel_died(s);
+		fail(s, "channel: the process that holds it ended while the command ran");
+	/* While something of it may still hold the control socket. */
 	if (polls[POLL_RUNTIME].revents && !s->ended && !s->outcome->started)
-		runtime_failed(s);
+		fail(s, "sandbox: it could not be set up; nothing was run");
 }
 
 static void serve(struct supervisor *s)

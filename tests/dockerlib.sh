@@ -37,8 +37,10 @@ docker_answers()
 need_docker()
 {
 	is_root || skip_all 'only root can make a mount that docker sees'
-	command -v dockerd >/dev/null && command -v docker >/dev/null || skip_all 'docker.io is not installed'
-	busybox --list >/dev/null 2>&1 || skip_all 'busybox is not installed'
+	local program
+	for program in dockerd docker busybox; do
+		command -v "$program" >/dev/null || skip_all "$program is not installed"
+	done
 	export DOCKER_HOST=unix://$T/docker/sock DOCKER_CONFIG=$T/docker/config
 	mkdir -p "$T/docker/config"
 	dockerd --bridge=none --iptables=false --ip6tables=false --storage-driver vfs --group root \

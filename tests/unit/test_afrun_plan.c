@@ -243,8 +243,7 @@ static void docker_line(void **state)
 {
 	struct af_backend_input input = {
 		.view = "/run/p/view", .place = "/run/p", .name = "afrun-abc"};
-	char src[] = "/srv/a,\"b\"";
-	char *real[] = {src, NULL};
+	char src[] = "/srv/a,\"b\"", *real[] = {src, NULL};
 	struct af_item items[] = {{AF_ITEM_RO_BIND, (char[]){"x:/opt/x"}},
 		{AF_ITEM_CHANNEL, (char[]){"team,size=1M"}}};
 	struct fixture f;
@@ -253,13 +252,10 @@ static void docker_line(void **state)
 	begin(&f);
 	f.opts.items = items;
 	f.opts.item_count = 2;
-	f.opts.in_docker = true;
-	f.opts.docker = "podman";
-	f.opts.image = "debian:12";
+	f.opts.in_docker = true, f.opts.docker = "podman", f.opts.image = "debian:12";
 	f.opts.limits = (struct af_limits){
 		.memory = 1 << 30, .pids = 10, .cpus_milli = 1500, .cpu_shares = 512};
-	assert_int_equal(make(&f, real), 0);
-	assert_int_equal(backend_docker.build(&f.plan, &input, &f.argv), 0);
+	assert_int_equal(make(&f, real) | backend_docker.build(&f.plan, &input, &f.argv), 0);
 	assert_int_equal(FIND(&f, "podman", "run", "--rm", "--name", "afrun-abc"), 0);
 	assert_true(FIND(&f, "--network", "none", "--read-only", "--cap-drop", "ALL",
 			    "--security-opt", "no-new-privileges") > 0);
