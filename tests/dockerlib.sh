@@ -20,7 +20,8 @@ make_image()
 	for file in $("$root/bin/busybox" --list); do
 		[ "$file" = busybox ] || ln -s busybox "$root/bin/$file"
 	done
-	for file in /bin/bash $(ldd /bin/bash | grep -o '/[^ ]*'); do
+	# With what the test programs are linked with, on a sanitizer build too.
+	for file in /bin/bash $({ ldd /bin/bash; ldd "$BUILD/tests/attack"; } | grep -o '/[^ ]*' | sort -u); do
 		mkdir -p "$root${file%/*}"
 		cp -L "$file" "$root$file"
 	done
