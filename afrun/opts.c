@@ -38,6 +38,7 @@ enum long_only {
 	OPT_STATUS,
 	OPT_STOP,
 	OPT_LIST,
+	OPT_DIFF,
 	OPT_IDLE,
 	OPT_JSON,
 	OPT_IMAGE,
@@ -88,6 +89,7 @@ static const struct option long_options[] = {
 	{"status", no_argument, NULL, OPT_STATUS},
 	{"stop", no_argument, NULL, OPT_STOP},
 	{"list", no_argument, NULL, OPT_LIST},
+	{"diff", no_argument, NULL, OPT_DIFF},
 	{"idle", required_argument, NULL, OPT_IDLE},
 	{"json", no_argument, NULL, OPT_JSON},
 	{NULL, 0, NULL, 0},
@@ -152,12 +154,13 @@ static int set_session(struct af_opts *opts, int option, const char *value)
 		return 0;
 	default:
 		if (opts->session_do != AF_SESSION_RUN) {
-			log_error("--start, --status, --stop, --list: only one of them");
+			log_error("--start, --status, --diff, --stop, --list: only one of them");
 			return -EINVAL;
 		}
 		opts->session_do = option == OPT_START ? AF_SESSION_START
 			: option == OPT_STATUS         ? AF_SESSION_STATUS
 			: option == OPT_STOP           ? AF_SESSION_STOP
+			: option == OPT_DIFF           ? AF_SESSION_DIFF
 						       : AF_SESSION_LIST;
 		return 0;
 	}
@@ -280,6 +283,7 @@ static int set_option(struct af_opts *opts, int option, char *value)
 	case OPT_STATUS:
 	case OPT_STOP:
 	case OPT_LIST:
+	case OPT_DIFF:
 	case OPT_IDLE:
 	case OPT_JSON:
 		return set_session(opts, option, value);

@@ -35,6 +35,7 @@ enum af_session_do {
 	AF_SESSION_START,
 	AF_SESSION_STATUS,
 	AF_SESSION_STOP,
+	AF_SESSION_DIFF,
 	AF_SESSION_LIST, /* of all, and of all channels */
 };
 

@@ -106,14 +106,14 @@ static int check_session(
 	static const char *const of_text[] = {
 		"session", "-c", "timeout", "kill-after", "verbose", "quiet", NULL};
 	static const char *const of_question[] = {
-		"session", "status", "stop", "list", "json", "verbose", "quiet", NULL};
+		"session", "status", "stop", "list", "diff", "json", "verbose", "quiet", NULL};
 
 	if (asks_channel(opts))
 		return check_channel(opts, given, count, name);
 	if (!opts->session && opts->session_do != AF_SESSION_LIST) {
 		log_error(opts->session_do == AF_SESSION_RUN
 				? "--idle, --json: are for sessions: -S NAME"
-				: "--start, --status, --stop: which session? -S NAME");
+				: "--start, --status, --diff, --stop: which session? -S NAME");
 		return -EINVAL;
 	}
 	if (opts->session && opts->session_do == AF_SESSION_LIST) {
@@ -131,12 +131,12 @@ static int check_session(
 	if (opts->session_do == AF_SESSION_RUN)
 		return allow_only(of_text, "belongs to the session's --start", given, count, name);
 	if (opts->script || opts->command[0]) {
-		log_error("%s: --status, --stop and --list run no command",
+		log_error("%s: --status, --diff, --stop and --list run no command",
 			opts->script ? "-c" : opts->command[0]);
 		return -EINVAL;
 	}
-	return allow_only(
-		of_question, "has no meaning with --status, --stop or --list", given, count, name);
+	return allow_only(of_question, "has no meaning with --status, --diff, --stop or --list",
+		given, count, name);
 }
 
 int opts_check(

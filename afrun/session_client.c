@@ -11,6 +11,7 @@
 #include "json.h"
 #include "log.h"
 #include "named.h"
+#include "path.h"
 
 #include <string.h>
 #include <sys/socket.h>
@@ -211,21 +212,30 @@ static int finish_output(void)
 	return AF_EXIT_FAILED;
 }
 
+/* Newly allocated, or NULL, reported. */
+static struct af_session_state *get_state(const char *name)
+{
+	struct af_session_state *state = calloc(1, sizeof(*state));
+	af_autoclose int fd = connect_to(name);
+	int err = !state ? -ENOMEM : fd < 0 ? fd : control_ask_state(fd, state, sizeof(*state));
+
+	if (!err)
+		return state;
+	/* That there is none was said. */
+	if (fd >= 0)
+		log_error("session: %s: %s", name,
+			err == -EPROTO ? "it is of another version of afrun" : strerror(-err));
+	free(state);
+	return NULL;
+}
+
 static int status(const struct af_opts *opts)
 {
-	af_autofree struct af_session_state *state = calloc(1, sizeof(*state));
-	af_autoclose int fd = connect_to(opts->session);
+	af_autofree struct af_session_state *state = get_state(opts->session);
 	struct af_json json;
-	int err;
 
-	if (fd < 0 || !state)
+	if (!state)
 		return AF_EXIT_FAILED;
-	err = control_ask_state(fd, state, sizeof(*state));
-	if (err) {
-		log_error("session: %s: %s", opts->session,
-			err == -EPROTO ? "it is of another version of afrun" : strerror(-err));
-		return AF_EXIT_FAILED;
-	}
 	if (opts->json) {
 		json_init(&json, stdout);
 		write_state(&json, opts->session, state);
@@ -234,6 +244,24 @@ static int status(const struct af_opts *opts)
 		print_state(opts->session, state);
 	}
 	return finish_output();
+}
+
+/* afsyncd reads a delta that is in use, with the policy that is in it. */
+static int diff(const struct af_opts *opts)
+{
+	af_autofree struct af_session_state *state = get_state(opts->session);
+	af_autofree char *program = path_find_program("afsyncd");
+
+	if (!state)
+		return AF_EXIT_FAILED;
+	if (!state->delta[0]) {
+		log_error("session: %s: it writes to the source itself (--direct)", opts->session);
+		return AF_EXIT_FAILED;
+	}
+	if (program)
+		execlp(program, program, "--diff", "--", state->delta, state->source, (char *)NULL);
+	log_error("afsyncd: cannot be run: %s", strerror(errno));
+	return AF_EXIT_FAILED;
 }
 
 /* One that ends meanwhile is not there. */
@@ -292,6 +320,8 @@ int session_call(const struct af_opts *opts, unsigned int closed_std)
 		return status(opts);
 	case AF_SESSION_STOP:
 		return stop(opts);
+	case AF_SESSION_DIFF:
+		return diff(opts);
 	case AF_SESSION_LIST:
 		return list(opts);
 	default:

@@ -51,6 +51,7 @@ void usage_print(void)
 	      "      --start              ... begin it, with the options above\n"
 	      "      --idle DURATION      ... it ends when nobody has called it for so long\n"
 	      "      --status             ... say whether it lives, and what it does\n"
+	      "      --diff               ... print what it has written so far, as a patch\n"
 	      "      --stop               ... end it, and merge\n"
 	      "      --list               say which sessions and channels live\n"
 	      "      --json               --status and --list as JSON\n"

@@ -1,5 +1,5 @@
 #!/bin/bash
-# How long `afrun -q --direct -- true` takes beside bare bubblewrap with the same namespaces and the
+# How long `afrun -q --direct -- true`, and without --direct, takes beside bare bubblewrap with the same namespaces and the
 # same tree (but for the view). Interleaved; medians in milliseconds. RUNS (50) of each.
 set -eu
 BUILD=${BUILD:-$(cd "$(dirname "$0")/../.." && pwd)/build}
@@ -25,6 +25,7 @@ mkdir "$dir/src"
 for ((i = 0; i < ${RUNS:-50}; i++)); do
 	took "${bare[@]}" >>"$dir/bare"
 	took "$BUILD/afrun" -q --direct -C "$dir/src" -- true >>"$dir/afrun"
+	took "$BUILD/afrun" -q -C "$dir/src" -- true >>"$dir/delta"
 done
-printf 'bare bwrap %s ms, afrun --direct %s ms (medians of %d, interleaved)\n' \
-	"$(median "$dir/bare")" "$(median "$dir/afrun")" "${RUNS:-50}"
+printf 'bare bwrap %s ms, afrun --direct %s ms, with a delta %s ms (medians of %d, interleaved)\n' \
+	"$(median "$dir/bare")" "$(median "$dir/afrun")" "$(median "$dir/delta")" "${RUNS:-50}"

@@ -133,6 +133,15 @@ like "$("$AFRUN" --list)" '^job'$'\t' '--list'
 check '--list --json is JSON' python3 -c 'import json, sys; assert json.loads(sys.argv[1])[0]["session"] == "job"' \
 	"$("$AFRUN" --list --json)"
 
+DIRECT='' start_session delta
+text delta 'echo "what was written" >new.txt'
+like "$("$AFRUN" -S delta --diff)" $'\n[+][+][+] b/new.txt\n.*\n[+]what was written' '--diff shows what it has written'
+check '... and merges nothing' test ! -e "$SRC/new.txt"
+says delta 'cat new.txt; rm new.txt' 'what was written' '... and the session goes on with it'
+stop_session delta
+is "$("$AFRUN" -S job --diff 2>&1; echo $?)" \
+	$'afrun: session: job: it writes to the source itself (--direct)\n125' '--diff where there is no delta'
+
 check 'it stops' stop_session job
 wait_for 10 af_no_process
 ok $? 'and nothing is left running'
@@ -167,11 +176,11 @@ refused '--json: belongs to the session'"'"'s --start' -S x --json -c true
 refused '--timeout: is for a command; --idle ends a session' -S x --start -t 5
 refused '--start: -c: a session is started first, and then given commands' -S x --start -c true
 refused '--start: true: a session is started first, and then given commands' -S x --start true
-refused '--start, --status, --stop: which session? -S NAME' --start
+refused '--start, --status, --diff, --stop: which session? -S NAME' --start
 refused '--list: is of all sessions; --status is of one' -S x --list
-refused '--start, --status, --stop, --list: only one of them' -S x --start --stop
+refused '--start, --status, --diff, --stop, --list: only one of them' -S x --start --stop
 refused '--idle, --json: are for sessions: -S NAME' --idle 5 true
-refused 'true: --status, --stop and --list run no command' -S x --stop true
-refused '--source: has no meaning with --status, --stop or --list' -S x --stop -C /
+refused 'true: --status, --diff, --stop and --list run no command' -S x --stop true
+refused '--source: has no meaning with --status, --diff, --stop or --list' -S x --stop -C /
 is "$(ls -A "$XDG_RUNTIME_DIR")" '' 'and nothing was made'
 done_testing
