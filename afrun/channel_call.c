@@ -6,11 +6,11 @@
 #include "cleanup.h"
 #include "control.h"
 #include "json.h"
+#include "list.h"
 #include "log.h"
 #include "supervise.h"
 
 #include <string.h>
-#include <time.h>
 
 static int connect_in(int dir, const char *name)
 {
@@ -23,12 +23,9 @@ static int connect_in(int dir, const char *name)
 /* NAME, "channel", PID, SINCE, and in place of a session's source its use: a line as a session's. */
 static void print_state(const char *name, const struct af_channel_state *state)
 {
-	time_t started = (time_t)state->started_s;
-	char when[32] = "?";
-	struct tm tm;
+	char when[32];
 
-	if (localtime_r(&started, &tm))
-		strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%S", &tm);
+	list_time(when, sizeof(when), state->started_s);
 	printf("%s\tchannel\t%d\t%s\t%d users, %ju of %ju KiB%s\n", name, (int)state->pid, when,
 		(int)state->users, (uintmax_t)state->used / 1024, (uintmax_t)state->limit / 1024,
 		state->kept ? ", kept" : "");
@@ -92,10 +89,7 @@ static int status(const struct af_opts *opts, const char *name, int line)
 	show(opts->json ? &json : NULL, name, &state);
 	if (opts->json)
 		putchar('\n');
-	if (fflush(stdout) == 0 && !ferror(stdout))
-		return 0;
-	log_error("stdout: %s", strerror(errno));
-	return AF_EXIT_FAILED;
+	return list_finish();
 }
 
 /* It ends with its last user, or now. */

@@ -26,6 +26,7 @@
  *     writes.c     the delta, and its merge by afsyncd when all that has ended, with temporary.c
  *                  (deltas of single runs)
  *     report.c     --report
+ *     list.c       --list
  *     words.c      lists of words, everywhere
  *
  * A run is four processes: this one, agentfensefs, the runtime (bwrap) and inside.c's. Each ends when
@@ -37,6 +38,7 @@
 #include "facts.h"
 #include "filter.h"
 #include "inside.h"
+#include "list.h"
 #include "log.h"
 #include "report.h"
 #include "session.h"
@@ -311,8 +313,9 @@ static int do_opts(const struct af_opts *opts, unsigned int closed_std)
 		return channel_call(opts);
 	if (opts->session_do == AF_SESSION_START && !opts->dry_run)
 		return start_session(opts, closed_std);
-	if (opts->session_do == AF_SESSION_LIST ||
-		(opts->session && opts->session_do != AF_SESSION_START))
+	if (opts->session_do == AF_SESSION_LIST)
+		return list_all(opts);
+	if (opts->session && opts->session_do != AF_SESSION_START)
 		return session_call(opts, closed_std);
 	return run_opts(opts, closed_std, NULL);
 }

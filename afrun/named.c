@@ -191,11 +191,6 @@ int named_accept(int listener, pid_t *pid)
 	return af_steal_fd(&fd);
 }
 
-static int compare(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 void named_sweep(int dirfd, const char *name)
 {
 	char file[FILE_NAME_SIZE];
@@ -243,7 +238,6 @@ int named_list(int dirfd, const char *mark, struct af_words *names)
 		else
 			named_sweep(dirfd, name);
 	}
-	if (names->count)
-		qsort(names->items, names->count, sizeof(*names->items), compare);
+	words_sort(names);
 	return words_error(names);
 }

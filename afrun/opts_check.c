@@ -106,7 +106,9 @@ static int check_session(
 	static const char *const of_text[] = {
 		"session", "-c", "timeout", "kill-after", "verbose", "quiet", NULL};
 	static const char *const of_question[] = {
-		"session", "status", "stop", "list", "diff", "json", "verbose", "quiet", NULL};
+		"session", "status", "stop", "diff", "json", "verbose", "quiet", NULL};
+	static const char *const of_list[] = {
+		"list", "source", "state", "json", "verbose", "quiet", NULL};
 
 	if (asks_channel(opts))
 		return check_channel(opts, given, count, name);
@@ -135,8 +137,8 @@ static int check_session(
 			opts->script ? "-c" : opts->command[0]);
 		return -EINVAL;
 	}
-	return allow_only(of_question, "has no meaning with --status, --diff, --stop or --list",
-		given, count, name);
+	return allow_only(opts->session_do == AF_SESSION_LIST ? of_list : of_question,
+		"has no meaning with --status, --diff, --stop or --list", given, count, name);
 }
 
 int opts_check(

@@ -3,7 +3,8 @@
  *
  * session.c         the session's own side: its name, its life in the background, its end
  * session_server.c  who asks for what, in turn, while it lives
- * session_client.c  callers: a text, --status, --list, --stop
+ * session_client.c  callers: a text, --stop
+ * session_state.c   --status, --diff, and its line in --list
  * named.c   where it is found
  */
 #ifndef AF_SESSION_H
@@ -63,7 +64,18 @@ void session_close(struct af_door *door, int status);
 /* In place of supervise_run(): serves callers until the session is to end. */
 void session_serve(const struct af_run *run, struct af_door *door, struct af_outcome *outcome);
 
-/* What callers do: a text, --status, --list or --stop. Returns the exit status. */
+struct af_json;
+
+/* A connection to a session, which the caller owns, or -errno, reported. */
+int session_connect(const char *name);
+
+/* --status and --diff of opts' session. Each returns the exit status. */
+int session_status(const struct af_opts *opts);
+int session_diff(const struct af_opts *opts);
+/* All that live, as lines, or as elements of an array where json is not NULL. Returns 0 or -errno. */
+int session_list(int dir, struct af_json *json);
+
+/* What callers do: a text, --status, --diff or --stop. Returns the exit status. */
 int session_call(const struct af_opts *opts, unsigned int closed_std);
 
 #endif

@@ -11,6 +11,7 @@
 #include "path.h"
 #include "remove.h"
 #include "state_dir.h"
+#include "words.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -187,6 +188,59 @@ size_t temporary_sweep(const struct af_temporary *temporary, char newest[256])
 			snprintf(newest, 256, "%s", entry->d_name);
 	}
 	return count;
+}
+
+static int add_kept(const struct af_temporary *temporary, struct af_words *names)
+{
+	int fd = openat(temporary->deltas_fd, ".", OPEN_DIR);
+	af_autoclosedir DIR *stream = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *entry;
+
+	if (!stream)
+		return -errno;
+	while ((entry = readdir(stream)))
+		if (path_is_component(entry->d_name) && sweep_one(temporary, entry->d_name))
+			words_add(names, entry->d_name);
+	words_sort(names);
+	return words_error(names);
+}
+
+/* Its log is written at the first change of each path. */
+static int64_t time_of(const struct af_temporary *temporary, const char *name)
+{
+	struct stat st;
+	char log[256 + 16];
+
+	snprintf(log, sizeof(log), "%s/meta/log", name);
+	return fstatat(temporary->deltas_fd, log, &st, AT_SYMLINK_NOFOLLOW) == 0 ? st.st_mtime : 0;
+}
+
+int temporary_list(int source_fd, const char *source, const char *state,
+	void (*show)(void *arg, const char *name, const char *path, int64_t since_s), void *arg)
+{
+	struct af_temporary temporary = AF_TEMPORARY_NONE;
+	af_autofree char *where = NULL;
+	struct af_words names = {0};
+	int err = 0;
+
+	temporary.state_fd = state_dir_open(source_fd, source, state, false, &where);
+	temporary.deltas_fd = temporary.state_fd < 0
+		? temporary.state_fd
+		: state_dir_sub(temporary.state_fd, deltas_name, false);
+	if (temporary.deltas_fd >= 0)
+		err = add_kept(&temporary, &names);
+	else if (temporary.deltas_fd != -ENOENT)
+		err = temporary.deltas_fd;
+	for (size_t i = 0; i < names.count && !err; i++) {
+		af_autofree char *path = NULL;
+
+		err = make_path(where, names.items[i], &path);
+		if (!err)
+			show(arg, names.items[i], path, time_of(&temporary, names.items[i]));
+	}
+	words_fini(&names);
+	temporary_fini(&temporary);
+	return err;
 }
 
 /* ---- the end ------------------------------------------------------------------------------------ */

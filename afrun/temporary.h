@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct af_temporary {
 	int state_fd;  /* the state directory; owned, -1: none */
@@ -30,6 +31,12 @@ int temporary_name(int source_fd, const char *source, const char *state, char **
  * is removed. Returns how many are kept; newest gets the name of the newest.
  */
 size_t temporary_sweep(const struct af_temporary *temporary, char newest[256]);
+/*
+ * Those that are kept of a source, in the order of their names: show gets each one's name, its path and
+ * when a path was last written in it for the first time (since 1970). 0 or -errno.
+ */
+int temporary_list(int source_fd, const char *source, const char *state,
+	void (*show)(void *arg, const char *name, const char *path, int64_t since_s), void *arg);
 /* Whether nothing is in a delta: no entry in upper. False where that cannot be told. */
 bool temporary_is_untouched(int delta_fd);
 /* Removes it, and what was made to hold it where nothing else is in there. */

@@ -115,3 +115,14 @@ void words_print(FILE *out, char *const *items)
 	}
 	putc('\n', out);
 }
+
+static int compare(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+void words_sort(struct af_words *words)
+{
+	if (words->count)
+		qsort(words->items, words->count, sizeof(*words->items), compare);
+}

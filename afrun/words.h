@@ -25,6 +25,8 @@ void words_add_all(struct af_words *words, const char *const *texts);
 /* Replaces the word that begins with the same NAME=, else adds: for environments. */
 void words_set_env(struct af_words *words, const char *name, const char *value);
 int words_error(const struct af_words *words);
+/* By the values of their bytes. */
+void words_sort(struct af_words *words);
 
 /* Writes text so that sh(1) reads it back as one word. */
 void words_quote(FILE *out, const char *text);
