@@ -12,6 +12,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mount.h>
@@ -47,7 +48,10 @@ static void remove_container(const struct remains *remains)
 	child = fork();
 	if (child == 0) {
 		int null = open("/dev/null", O_RDWR);
+		sigset_t none;
 
+		sigemptyset(&none);
+		sigprocmask(SIG_SETMASK, &none, NULL);
 		for (int i = 0; i < 3; i++)
 			dup2(null, i);
 		execlp(remains->docker, remains->docker, "rm", "-f", name, (char *)NULL);

@@ -131,7 +131,7 @@ static int run_plan(struct af_plan *plan, const struct af_backend *backend, int 
 		supervise_run(&run, outcome);
 	else
 		sandbox_end(&sandbox, &outcome->usage);
-	if (sandbox.gone || !outcome->started)
+	if (sandbox.gone)
 		docker_place_container_gone(docker);
 	fsmount_end(&mount);
 	end_orphans();

@@ -192,6 +192,7 @@ pid_t sandbox_accept(struct af_sandbox *sandbox)
 		return 0;
 	close(af_steal_fd(&sandbox->listener));
 	sandbox->control = af_steal_fd(&fd);
+	sandbox->came = true;
 	err = control_send(sandbox->control, &message, &sandbox->filter, 1);
 	return err ? err : who.pid;
 }
@@ -208,23 +209,29 @@ void sandbox_let_go(struct af_sandbox *sandbox, struct af_held *limits)
 
 void sandbox_end(struct af_sandbox *sandbox, struct rusage *usage)
 {
-	bool gone;
+	bool waited;
+	int status = 0;
 
 	/* Our first process inside ends when this is closed, and with it everything there. */
 	if (sandbox->control >= 0)
 		close(af_steal_fd(&sandbox->control));
 	if (sandbox->listener >= 0)
 		close(af_steal_fd(&sandbox->listener));
-	if (sandbox->filter >= 0)
+	if (sandbox->filter >= 0) {
 		close(af_steal_fd(&sandbox->filter));
-	if (sandbox->runtime.pid < 0)
+		/* It may be busy with something else, as with an image. */
+		if (!sandbox->came && sandbox->runtime.pid > 0)
+			kill(sandbox->runtime.pid, SIGTERM);
+	}
+	sandbox->gone = sandbox->runtime.pid < 0;
+	if (sandbox->gone)
 		return;
-	gone = spawn_wait(&sandbox->runtime, END_TIMEOUT_MS) == 1;
-	if (!gone)
+	waited = spawn_wait(&sandbox->runtime, END_TIMEOUT_MS) == 1;
+	if (!waited)
 		kill(sandbox->runtime.pid, SIGKILL);
-	while (wait4(sandbox->runtime.pid, NULL, 0, usage) < 0 && errno == EINTR)
+	while (wait4(sandbox->runtime.pid, &status, 0, usage) < 0 && errno == EINTR)
 		;
 	close(sandbox->runtime.pidfd);
 	*sandbox = AF_SANDBOX_NONE;
-	sandbox->gone = gone;
+	sandbox->gone = waited && WIFEXITED(status);
 }

@@ -20,7 +20,8 @@ struct af_sandbox {
 	int listener; /* where our first process will come; owned */
 	int filter;   /* what it gets to apply; owned */
 	uid_t uid;    /* that it has */
-	bool gone;    /* the runtime ended by itself, and with it all that it made */
+	bool came;    /* our first process */
+	bool gone;    /* after sandbox_end(): nothing is left of what the runtime made */
 };
 
 #define AF_SANDBOX_NONE \

@@ -23,7 +23,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-enum { START_TIMEOUT_MS = 30000, MAX_CALLERS = 256 };
+enum { MAX_CALLERS = 256 };
 
 struct caller {
 	int fd; /* owned */
@@ -315,7 +315,8 @@ static void died(struct server *s, const char *what)
 static void time_is_over(struct server *s)
 {
 	if (!s->up && !s->stopping) {
-		log_error("session: not set up within %d s", START_TIMEOUT_MS / 1000);
+		log_error("session: not set up within %d s",
+			supervise_launch_timeout_ms(s->run) / 1000);
 		end_inside(s, AF_EXIT_FAILED);
 	} else {
 		log_info("session: its shell takes too long to end; it is killed");
@@ -432,7 +433,7 @@ void session_serve(const struct af_run *run, struct af_door *door, struct af_out
 	s->audit_open = true;
 	s->started = time(NULL);
 	s->started_ms = s->idle_since_ms = now_ms();
-	s->deadline_ms = s->started_ms + START_TIMEOUT_MS;
+	s->deadline_ms = s->started_ms + supervise_launch_timeout_ms(run);
 	serve(s);
 	while (s->count > 0)
 		send_away(s, s->count - 1);

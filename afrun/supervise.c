@@ -264,7 +264,7 @@ static void read_signals(struct supervisor *s)
 		take_signal(s, &info);
 }
 
-static int launch_timeout_ms(const struct af_run *run)
+int supervise_launch_timeout_ms(const struct af_run *run)
 {
 	return run->limits->by_runtime ? FETCH_TIMEOUT_MS : LAUNCH_TIMEOUT_MS;
 }
@@ -277,7 +277,8 @@ static void time_is_over(struct supervisor *s)
 		/* Its last output should have come by now. */
 		terminal_close(&s->terminal);
 	} else if (!s->outcome->started) {
-		log_error("sandbox: not set up within %d s", launch_timeout_ms(s->run) / 1000);
+		log_error("sandbox: not set up within %d s",
+			supervise_launch_timeout_ms(s->run) / 1000);
 		decide(s, AF_EXIT_FAILED);
 		end_inside(s);
 	} else if (!s->outcome->timed_out) {
@@ -395,7 +396,7 @@ void supervise_run(const struct af_run *run, struct af_outcome *outcome)
 
 	s.started_ms = now_ms();
 	/* A caller waits for its turn as long as it takes. */
-	s.deadline_ms = run->plan->in_session ? 0 : s.started_ms + launch_timeout_ms(run);
+	s.deadline_ms = run->plan->in_session ? 0 : s.started_ms + supervise_launch_timeout_ms(run);
 	if (err) {
 		log_error("terminal: %s", strerror(-err));
 		decide(&s, AF_EXIT_FAILED);

@@ -58,6 +58,8 @@ struct af_run {
 	unsigned int closed_std; /* bit i: the caller's descriptor i was closed */
 };
 
+/* How long the sandbox may take until it stands. */
+int supervise_launch_timeout_ms(const struct af_run *run);
 /* What sandbox_line() tells, where sandbox_is_awaited(). 0 or -errno. */
 int supervise_accept(const struct af_run *run);
 

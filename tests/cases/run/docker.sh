@@ -179,6 +179,30 @@ check 'with its keeper killed too, something is left' test -d "$XDG_RUNTIME_DIR/
 "$AFRUN" --list
 check 'and --list sweeps it' nothing_left
 
+# A client that is busy with something else, as with an image, and ends in time, or does not.
+cat >"$T/client" <<'EOF'
+#!/bin/sh
+case $1 in
+rm) exec docker "$@" ;;
+esac
+[ -z "$STUBBORN" ] || trap "" TERM
+while :; do sleep 0.1; done
+EOF
+chmod +x "$T/client"
+for STUBBORN in '' yes; do
+	export STUBBORN
+	start_run -R docker --docker "$T/client" --image "$IMAGE" -- true
+	wait_for 20 eval '[ -e "$(echo "$XDG_RUNTIME_DIR"/afrun/docker.*/control)" ]'
+	wait_for 20 process_named client >/dev/null
+	began=$SECONDS
+	kill "$RUN"
+	wait "$RUN"
+	is $? 143 "ended before there is a container${STUBBORN:+, by a client that does not care}"
+	check '... soon' [ $((SECONDS - began)) -lt "${STUBBORN:+1}4" ]
+	check '... and nothing is left' nothing_left
+done
+unset STUBBORN
+
 # ---- refused, and shown
 refused()
 {
