@@ -192,6 +192,7 @@ static int try_make(struct af_docker_place *place, const char *docker)
 	af_autoclose int parent = named_open(true, &path);
 	int err;
 
+	place->docker = docker;
 	if (parent < 0)
 		return parent;
 	docker_place_sweep(parent, docker);
@@ -220,13 +221,14 @@ void docker_place_container_gone(const struct af_docker_place *place)
 
 void docker_place_end(struct af_docker_place *place)
 {
-	struct remains remains = {.dir = place->dir, .docker = "docker"};
-	bool kept = place->keeper.life >= 0;
+	struct remains remains = {.dir = place->dir, .docker = place->docker};
 
-	keeper_end(&place->keeper);
-	if (place->dir >= 0 && !kept) {
-		/* It was never whole: no container. */
+	/* It was never whole: no container. */
+	if (place->keeper.life < 0)
 		docker_place_container_gone(place);
+	keeper_end(&place->keeper);
+	/* There is none, or somebody has killed it. */
+	if (place->dir >= 0 && faccessat(place->dir, "view", F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
 		snprintf(remains.path, sizeof(remains.path), "%s", place->path);
 		clean(&remains);
 	}

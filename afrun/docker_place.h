@@ -17,10 +17,11 @@
 #include <stdbool.h>
 
 struct af_docker_place {
-	char *path;    /* owned; NULL: there is none */
-	char name[16]; /* the container's */
-	int dir;       /* owned */
-	int listener;  /* owned */
+	char *path;         /* owned; NULL: there is none */
+	const char *docker; /* the client; borrowed */
+	char name[16];      /* the container's */
+	int dir;            /* owned */
+	int listener;       /* owned */
 	struct af_keeper keeper;
 };
 

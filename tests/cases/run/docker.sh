@@ -165,6 +165,14 @@ is "$STATUS" 125 'the container killed'
 killed kill_afrun_and_daemon 2>/dev/null
 ok 0 'afrun and agentfensefs killed'
 
+start_run -R docker --image "$IMAGE" -- sleep 61
+wait_for 20 docker_runs_sleep
+kill -9 "$(process_named afrun-keeper)"
+kill "$RUN"
+wait "$RUN"
+is $? 143 'the keeper killed'
+check '... nothing is left' nothing_left
+
 # All of ours at once: what is left then goes with the next run, or the next look.
 start_run -R docker --image "$IMAGE" -- sleep 61
 wait_for 20 docker_runs_sleep
