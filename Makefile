@@ -240,6 +240,7 @@ again = +@$(MAKE) --no-print-directory
 jobs = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 # Of the cases, only some: make check CASES='tests/cases/fs/*.sh'
 check: deps
+	@[ "$$(id -u)" -ne 0 ] || .ci/deps docker
 	$(again) $(jobs) check-only $(VARIANT)
 check-only: all test-programs
 	@BUILD='$(abspath $(B))' tests/check.sh $(CASES)
