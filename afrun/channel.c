@@ -65,16 +65,20 @@ int channel_parse(const char *text, struct af_channel_ask *ask)
 /* Twice, so that the holder is nobody's child: it may outlive us. */
 static int start_holder(const struct af_channel_ask *ask, int dir, int lock, int listener)
 {
+	int status = 0;
 	pid_t child = fork();
 
 	if (child == 0) {
-		if (fork() == 0)
+		child = fork();
+		if (child == 0)
 			channel_hold(ask, dir, lock, listener);
-		_exit(0);
+		_exit(child < 0);
 	}
-	while (child > 0 && waitpid(child, NULL, 0) < 0 && errno == EINTR)
+	if (child < 0)
+		return -errno;
+	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
 		;
-	return child < 0 ? -errno : 0;
+	return status == 0 ? 0 : -ENOMEM;
 }
 
 /* Makes the channel. 0 or -errno, -EAGAIN where somebody else is just doing so, or ends one. */
@@ -98,8 +102,12 @@ static int ask_tree(struct af_channel *channel)
 		.kind = AF_CONTROL_ASK, .value = AF_ASK_JOIN, .to = channel->ask.keep};
 	struct af_control answer = {0};
 	int fds[AF_CONTROL_FDS], count = 0;
+	struct timeval limit = {.tv_sec = JOIN_TIMEOUT_MS / 1000};
 	int err = control_send(channel->line, &message, NULL, 0);
-	int got = err ? err : control_recv(channel->line, &answer, fds, &count);
+	int got;
+
+	setsockopt(channel->line, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+	got = err ? err : control_recv(channel->line, &answer, fds, &count);
 
 	if (got > 0 && count == 1 && answer.kind == AF_CONTROL_ANSWER) {
 		channel->tree = fds[0];

@@ -138,7 +138,12 @@ static bool take_ask(struct holder *h, struct user *user)
 {
 	struct af_control message;
 	int fds[AF_CONTROL_FDS], count = 0;
-	int got = control_recv(user->fd, &message, fds, &count);
+	int got;
+
+	/* Its name is given back: who joins now makes a new one. */
+	if (h->ended)
+		return false;
+	got = control_recv(user->fd, &message, fds, &count);
 
 	for (int i = 0; i < count; i++)
 		close(fds[i]);

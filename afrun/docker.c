@@ -69,6 +69,26 @@ static void add_tmpfs(
 		words_addf(argv, "%s:exec,mode=%04o", place->dst, place->mode);
 }
 
+/*
+ * Docker mounts what is higher up first, in whatever order it was said. So what would be covered by what
+ * comes later, as bwrap has it, is left out.
+ */
+static bool is_covered(const struct af_rootfs *rootfs, size_t i)
+{
+	const char *dst = rootfs->places[i].dst;
+
+	for (size_t k = i + 1; k < rootfs->count; k++) {
+		const struct af_place *later = &rootfs->places[k];
+		size_t len = strlen(later->dst);
+
+		if ((later->kind == AF_PLACE_VIEW || later->kind == AF_PLACE_BIND ||
+			    later->kind == AF_PLACE_RO_BIND) &&
+			strncmp(dst, later->dst, len) == 0 && (dst[len] == '/' || !dst[len]))
+			return true;
+	}
+	return false;
+}
+
 static void add_place(struct af_words *argv, const struct af_place *place,
 	const struct af_plan *plan, const struct af_backend_input *input)
 {
@@ -101,7 +121,8 @@ static void add_isolation(struct af_words *argv, const struct af_plan *plan)
 	words_add_all(argv,
 		(const char *const[]){"--network", plan->opts->net_host ? "host" : "none",
 			"--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges",
-			"--ipc", "private", "--log-driver", "none", "--no-healthcheck", NULL});
+			"--ipc", "private", "--log-driver", "none", "--no-healthcheck",
+			"--init=false", "--userns", "host", NULL});
 	if (!plan->opts->net_host)
 		words_add_all(argv, (const char *const[]){"--hostname", "sandbox", NULL});
 	words_add(argv, "--user");
@@ -150,7 +171,8 @@ static int docker_build(
 	add_part(argv, input->place, "", "inside", AF_DOCKER_INSIDE "/inside", false);
 	add_part(argv, input->place, "", "control", AF_DOCKER_INSIDE "/control", false);
 	for (size_t i = 0; i < plan->rootfs.count; i++)
-		add_place(argv, &plan->rootfs.places[i], plan, input);
+		if (!is_covered(&plan->rootfs, i))
+			add_place(argv, &plan->rootfs.places[i], plan, input);
 	words_add_all(argv,
 		(const char *const[]){"--workdir", "/", "--entrypoint", AF_DOCKER_INSIDE "/inside",
 			plan->opts->image, AF_DOCKER_INSIDE "/control", NULL});

@@ -8,10 +8,12 @@
 #include "embedded.h"
 #include "log.h"
 #include "named.h"
+#include "spawn.h"
 
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/file.h>
@@ -23,7 +25,13 @@
 
 #define PREFIX "docker."
 
-enum { TRIES = 100, SUFFIX_LENGTH = 6 };
+enum {
+	TRIES = 100,
+	SUFFIX_LENGTH = 6,
+	REMOVE_TIMEOUT_MS = 20000,
+	REMOVE_TRIES = 5,
+	REMOVE_PAUSE_MS = 200,
+};
 
 /* ---- taking away -------------------------------------------------------------------------------- */
 
@@ -38,27 +46,48 @@ static void name_container(char name[16], const char *path)
 	snprintf(name, 16, "afrun-%s", path + strlen(path) - SUFFIX_LENGTH);
 }
 
+static int be_silent(void *arg)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	(void)arg;
+	for (int i = 0; i < 3; i++)
+		if (null < 0 || dup2(null, i) < 0)
+			return -errno;
+	return 0;
+}
+
+/* With its volumes; for a bounded time, since who waits for us hears no signal. */
+static void remove_once(const char *docker, char *name)
+{
+	af_autofree char *program = strdup(docker);
+	char rm[] = "rm", force[] = "-f", volumes[] = "-v";
+	struct af_child child;
+	struct af_spawn spawn = {.argv = (char *[]){program, rm, force, volumes, name, NULL},
+		.envp = environ,
+		.setup = be_silent};
+
+	if (!program || spawn_start(&spawn, &child, NULL) != 0)
+		return;
+	if (spawn_wait(&child, REMOVE_TIMEOUT_MS) != 1)
+		kill(child.pid, SIGKILL);
+	while (waitpid(child.pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	close(child.pidfd);
+}
+
+/* Where our first process never came, it may be just being made. */
 static void remove_container(const struct remains *remains)
 {
+	bool came = faccessat(remains->dir, "control", F_OK, AT_SYMLINK_NOFOLLOW) != 0;
 	char name[16];
-	pid_t child;
 
 	name_container(name, remains->path);
-
-	child = fork();
-	if (child == 0) {
-		int null = open("/dev/null", O_RDWR);
-		sigset_t none;
-
-		sigemptyset(&none);
-		sigprocmask(SIG_SETMASK, &none, NULL);
-		for (int i = 0; i < 3; i++)
-			dup2(null, i);
-		execlp(remains->docker, remains->docker, "rm", "-f", name, (char *)NULL);
-		_exit(127);
+	for (int i = 0; i < (came ? 1 : REMOVE_TRIES); i++) {
+		if (i > 0)
+			poll(NULL, 0, REMOVE_PAUSE_MS);
+		remove_once(remains->docker, name);
 	}
-	while (child > 0 && waitpid(child, NULL, 0) < 0 && errno == EINTR)
-		;
 }
 
 static void remove_mount_point(const struct remains *remains, const char *name)
@@ -211,6 +240,12 @@ int docker_place_make(struct af_docker_place *place, const char *docker)
 	if (err)
 		log_error("docker: a place for the mount: %s", strerror(-err));
 	return err;
+}
+
+void docker_place_came(const struct af_docker_place *place)
+{
+	if (place->dir >= 0)
+		unlinkat(place->dir, "control", 0);
 }
 
 void docker_place_container_gone(const struct af_docker_place *place)

@@ -33,6 +33,8 @@ struct af_docker_place {
  * becomes a subreaper (keeper.h). 0 or -errno, reported.
  */
 int docker_place_make(struct af_docker_place *place, const char *docker);
+/* Our first process is there, so the container is whole: the socket's name is needed no more. */
+void docker_place_came(const struct af_docker_place *place);
 /* The container is gone: nobody need look for it. */
 void docker_place_container_gone(const struct af_docker_place *place);
 /* Takes everything away; a keeper does where we cannot. Harmless where there is none. */

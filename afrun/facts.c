@@ -7,6 +7,7 @@
 #include "log.h"
 
 #include <fcntl.h>
+#include <mntent.h>
 #include <limits.h>
 #include <pwd.h>
 #include <string.h>
@@ -90,6 +91,22 @@ static int find_identity(
 	return err;
 }
 
+/* Docker makes the top of it read-only, and before version 25 nothing that is mounted below. */
+static bool has_mounts_below(const char *path)
+{
+	FILE *mounts = setmntent("/proc/self/mounts", "re");
+	const struct mntent *entry;
+	size_t len = strcmp(path, "/") == 0 ? 0 : strlen(path);
+	bool found = !mounts;
+
+	while (!found && (entry = getmntent(mounts)))
+		found = strncmp(entry->mnt_dir, path, len) == 0 && entry->mnt_dir[len] == '/' &&
+			entry->mnt_dir[len + 1];
+	if (mounts)
+		endmntent(mounts);
+	return found;
+}
+
 static int find_binds(struct af_words *binds, const struct af_opts *opts)
 {
 	for (size_t i = 0; i < opts->item_count; i++) {
@@ -109,6 +126,12 @@ static int find_binds(struct af_words *binds, const struct af_opts *opts)
 			log_error("--%s: %s: %s", item->kind == AF_ITEM_BIND ? "bind" : "ro-bind",
 				src ? src : item->text, strerror(-err));
 			return err;
+		}
+		if (opts->in_docker && item->kind == AF_ITEM_RO_BIND && has_mounts_below(real)) {
+			log_error("--ro-bind: %s: something is mounted below it, which docker "
+				  "would not make read-only",
+				src);
+			return -EINVAL;
 		}
 		words_add(binds, real);
 	}

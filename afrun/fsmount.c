@@ -67,9 +67,12 @@ const char *fsmount_place(const struct af_plan *plan)
 /* In the new namespace, before there is a view. */
 static int place_channel(const char *place, const struct af_channel *channel)
 {
-	char path[128];
+	af_autofree char *path = NULL;
 
-	snprintf(path, sizeof(path), "%s/" AF_CHANNEL_PLACE "%s", place, channel->ask.name);
+	if (asprintf(&path, "%s/" AF_CHANNEL_PLACE "%s", place, channel->ask.name) < 0) {
+		path = NULL;
+		return -ENOMEM;
+	}
 	if (mkdir(path, 0755) < 0 ||
 		move_mount(channel->tree, "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH) < 0)
 		return -errno;

@@ -274,14 +274,16 @@ const char *limits_met(const struct af_held *held)
 
 	if (held->noted)
 		return held->met;
-	if (dirs[CGROUP_MEMORY] >= 0 &&
+	/* A runtime's group has all of them, asked for or not. */
+	if (held->limits->memory && dirs[CGROUP_MEMORY] >= 0 &&
 		cgroup_read_number(group, CGROUP_MEMORY,
 			group->unified[CGROUP_MEMORY] ? "memory.events" : "memory.oom_control",
 			"oom_kill"))
 		return "memory";
-	if (dirs[CGROUP_PIDS] >= 0 && cgroup_read_number(group, CGROUP_PIDS, "pids.events", "max"))
+	if (held->limits->pids && dirs[CGROUP_PIDS] >= 0 &&
+		cgroup_read_number(group, CGROUP_PIDS, "pids.events", "max"))
 		return "pids";
-	if (dirs[CGROUP_CPU] >= 0 &&
+	if (held->limits->cpus_milli && dirs[CGROUP_CPU] >= 0 &&
 		cgroup_read_number(group, CGROUP_CPU, "cpu.stat", "nr_throttled"))
 		return "cpus";
 	return NULL;

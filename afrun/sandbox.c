@@ -16,6 +16,8 @@
 #include <sys/wait.h>
 
 #define END_TIMEOUT_MS 5000
+/* NGROUPS_MAX of Linux. */
+#define GROUPS_MAX 65536
 
 struct sandbox_setup {
 	bool outside;
@@ -40,7 +42,8 @@ static int set_up(void *arg)
 		err = fsmount_enter(setup->mount);
 	if (!err && !setup->outside)
 		err = identity_become(setup->identity);
-	if (!err && chdir("/") < 0)
+	/* What works outside is the caller's own program, in their directory. */
+	if (!err && !setup->outside && chdir("/") < 0)
 		err = -errno;
 	/* After the change of user, which clears it. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -146,7 +149,8 @@ static int start_outside(struct af_sandbox *sandbox, const struct af_backend *ba
 	struct af_words argv = {0};
 	int err;
 
-	sandbox->uid = plan->identity->uid;
+	sandbox->identity = plan->identity;
+	sandbox->docker = docker;
 	sandbox->listener = af_steal_fd(&docker->listener);
 	sandbox->filter = fcntl(filter_fd, F_DUPFD_CLOEXEC, 3);
 	err = sandbox->filter < 0 ? -errno : backend->build(plan, &input, &argv);
@@ -178,6 +182,29 @@ int sandbox_line(const struct af_sandbox *sandbox)
 	return sandbox_is_awaited(sandbox) ? sandbox->listener : sandbox->control;
 }
 
+static bool is_own_group(const struct af_identity *identity, gid_t group)
+{
+	bool own = group == identity->gid;
+
+	for (int i = 0; i < identity->group_count && !own; i++)
+		own = group == identity->groups[i];
+	return own;
+}
+
+/* An image may say what the name of a group is, and a number can be a name. */
+static bool has_own_groups(int fd, const struct af_identity *identity)
+{
+	socklen_t size = sizeof(gid_t) * GROUPS_MAX;
+	af_autofree gid_t *groups = malloc(size);
+
+	if (!groups || getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &size) < 0)
+		return false;
+	for (size_t i = 0; i < size / sizeof(*groups); i++)
+		if (!is_own_group(identity, groups[i]))
+			return false;
+	return true;
+}
+
 pid_t sandbox_accept(struct af_sandbox *sandbox)
 {
 	struct af_control message = {.kind = AF_CONTROL_FILTER, .value = 1};
@@ -188,11 +215,16 @@ pid_t sandbox_accept(struct af_sandbox *sandbox)
 
 	if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) < 0)
 		return errno == EAGAIN || errno == ECONNABORTED ? 0 : -errno;
-	if (who.uid != sandbox->uid)
+	if (who.uid != sandbox->identity->uid)
 		return 0;
+	if (who.gid != sandbox->identity->gid || !has_own_groups(fd, sandbox->identity)) {
+		log_error("sandbox: the image gives its user other groups than were asked for");
+		return -EPERM;
+	}
 	close(af_steal_fd(&sandbox->listener));
 	sandbox->control = af_steal_fd(&fd);
 	sandbox->came = true;
+	docker_place_came(sandbox->docker);
 	err = control_send(sandbox->control, &message, &sandbox->filter, 1);
 	return err ? err : who.pid;
 }
@@ -209,7 +241,7 @@ void sandbox_let_go(struct af_sandbox *sandbox, struct af_held *limits)
 
 void sandbox_end(struct af_sandbox *sandbox, struct rusage *usage)
 {
-	bool waited;
+	bool waited, came = sandbox->came, interrupted = false;
 	int status = 0;
 
 	/* Our first process inside ends when this is closed, and with it everything there. */
@@ -220,7 +252,9 @@ void sandbox_end(struct af_sandbox *sandbox, struct rusage *usage)
 	if (sandbox->filter >= 0) {
 		close(af_steal_fd(&sandbox->filter));
 		/* It may be busy with something else, as with an image. */
-		if (!sandbox->came && sandbox->runtime.pid > 0)
+		interrupted =
+			!came && sandbox->runtime.pid > 0 && spawn_wait(&sandbox->runtime, 0) != 1;
+		if (interrupted)
 			kill(sandbox->runtime.pid, SIGTERM);
 	}
 	sandbox->gone = sandbox->runtime.pid < 0;
@@ -233,5 +267,6 @@ void sandbox_end(struct af_sandbox *sandbox, struct rusage *usage)
 		;
 	close(sandbox->runtime.pidfd);
 	*sandbox = AF_SANDBOX_NONE;
-	sandbox->gone = waited && WIFEXITED(status);
+	/* One that is told to end may leave what it had made and not begun. */
+	sandbox->gone = waited && !interrupted && WIFEXITED(status);
 }

@@ -17,11 +17,12 @@ struct af_sandbox {
 	struct af_child runtime; /* the backend's program; it lives as long as anything inside */
 	int control; /* to our first process inside; closing it ends everything inside; -1: not yet */
 	/* Of a backend that works outside: */
-	int listener; /* where our first process will come; owned */
-	int filter;   /* what it gets to apply; owned */
-	uid_t uid;    /* that it has */
-	bool came;    /* our first process */
-	bool gone;    /* after sandbox_end(): nothing is left of what the runtime made */
+	int listener;                         /* where our first process will come; owned */
+	int filter;                           /* what it gets to apply; owned */
+	const struct af_identity *identity;   /* that it has; borrowed */
+	bool came;                            /* our first process */
+	const struct af_docker_place *docker; /* borrowed */
+	bool gone; /* after sandbox_end(): nothing is left of what the runtime made */
 };
 
 #define AF_SANDBOX_NONE \

@@ -247,8 +247,8 @@ static void take_signal(struct supervisor *s, const struct signalfd_siginfo *inf
 		send_signal(s, number,
 			info->ssi_code == SI_KERNEL || number == SIGCONT ? AF_TO_GROUP
 									 : AF_TO_COMMAND);
-		/* A session's shell never stops, so nobody will tell us. */
-		if (number == SIGTSTP && s->run->plan->in_session)
+		/* A session's shell never stops, and before the command is there nobody does. */
+		if (number == SIGTSTP && (s->run->plan->in_session || !s->outcome->started))
 			stop_too(s);
 		return;
 	}

@@ -259,8 +259,8 @@ static void docker_line(void **state)
 	assert_int_equal(FIND(&f, "podman", "run", "--rm", "--name", "afrun-abc"), 0);
 	assert_true(FIND(&f, "--network", "none", "--read-only", "--cap-drop", "ALL",
 			    "--security-opt", "no-new-privileges") > 0);
-	assert_true(
-		FIND(&f, "--no-healthcheck", "--hostname", "sandbox", "--user", "1000:100") > 0);
+	assert_true(FIND(&f, "--no-healthcheck", "--init=false", "--userns", "host", "--hostname",
+			    "sandbox", "--user", "1000:100") > 0);
 	assert_true(FIND(&f, "--memory-swap", "1073741824", "--pids-limit", "11", "--cpus", "1.500",
 			    "--cpu-shares", "512") > 0);
 	assert_true(FIND(&f, "--mount",

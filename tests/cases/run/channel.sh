@@ -157,6 +157,17 @@ check 'a new one has the name then' run --channel f -- true
 kill "$holder"
 check 'and the one that was in use is swept' wait_for 10 no_channel
 
+# One whose holder does not answer is not waited for without end.
+hold g
+wait_for 10 has_users g 1
+holder=$(state g pid)
+kill -STOP "$holder"
+is "$(run --channel g -- true 2>&1; echo $?)" \
+	$'afrun: --channel: g: somebody holds its name and does not answer\n125' 'a holder that is stopped'
+kill -CONT "$holder"
+let_go g
+check 'gone with its user' no_channel
+
 # ---- many at once
 for i in $(seq 20); do
 	run --channel many -- sh -c 'exec 9>/run/channel/many/lock; flock 9; echo x >>/run/channel/many/log; wc -l </run/channel/many/log' &

@@ -86,11 +86,22 @@ is "$(docked --ro-bind "$T/odd, \"name\":/opt/odd" -- sh -c 'cat /opt/odd/file; 
 chmod 777 "$T"/odd*
 docked --bind "$T/odd, \"name\":/opt/odd" -- sh -c 'echo made >/opt/odd/made'
 is "$(cat "$T"/odd*/made)" made '--bind'
-echo seen >"$T/seen"
-chmod 755 "$T"
-is "$(docked --ro-bind "$T:/opt/t" -- sh -c 'cat /opt/t/seen /opt/t/src/file; ls /opt/t/src' 2>/dev/null)" seen \
+mkdir -p "$T/up/src"
+echo seen >"$T/up/seen"
+echo secret >"$T/up/src/file"
+is "$(run -C "$T/up/src" -R docker --image "$IMAGE" --ro-bind "$T/up:/opt/t" -- \
+	sh -c 'cat /opt/t/seen /opt/t/src/file; ls /opt/t/src' 2>/dev/null)" seen \
 	'a bind from above the source does not show the source'
-chmod 700 "$T"
+
+is "$(docked --mount-at /tmp -- sh -c 'pwd; cat file')" $'/tmp\ntext' 'the view in the place of what would be empty'
+docked --bind "$T/odd, \"name\":/tmp" -- sh -c 'echo x >/tmp/intmp'
+is "$(cat "$T"/odd*/intmp)" x 'and a bind'
+mkdir -p "$T/above/below"
+mount -t tmpfs below "$T/above/below"
+is "$(docked --ro-bind "$T/above:/opt/above" -- true 2>&1; echo $?)" \
+	"afrun: --ro-bind: $T/above: something is mounted below it, which docker would not make read-only"$'\n125' \
+	'a bind that would be read-only at its top alone'
+umount "$T/above/below"
 
 # ---- limits are docker's
 docked -m 50M --report "$T/report" -- sh -c 'head -c 200000000 /dev/zero | tail -c 150000000 >/dev/null' 2>/dev/null
@@ -210,6 +221,24 @@ for STUBBORN in '' yes; do
 	check '... and nothing is left' nothing_left
 done
 unset STUBBORN
+# The client is looked for where the caller is, and stops with the run.
+cd "$T" || exit
+start_run -R docker --docker ./client --image "$IMAGE" -- true
+cd / || exit
+wait_for 20 process_named client >/dev/null
+check 'a client by a relative path' process_named client
+kill -TSTP "$RUN"
+check 'SIGTSTP before there is a command' wait_for 5 is_in_state "$RUN" T
+kill -CONT "$RUN"
+kill "$RUN"
+wait "$RUN"
+check 'nothing is left of it' nothing_left
+
+# A long name of the directory.
+long=$T/runtime-$(printf '%080d' 0)
+mkdir -m 700 "$long"
+is "$(XDG_RUNTIME_DIR=$long docked --channel "$(printf '%064d' 0)" -- ls /run/channel)" "$(printf '%064d' 0)" 'a channel, by long names'
+is "$(ls -A "$long"; grep -c "$long" /proc/self/mounts)" 0 'and nothing is left'
 
 # ---- refused, and shown
 refused()

@@ -94,6 +94,36 @@ run -R docker --image links -- sh -c 'cat /workspace/file; ls -a /.afrun/' >/dev
 is "$(find "$T" -maxdepth 1 \( -name control -o -name inside \))" '' 'links of an image lead nowhere outside of it'
 is "$(cat "$SRC/file")" text 'the source is as it was'
 
+# A group of the image whose name is the number that was asked for.
+as_user true
+gid=$(id -g aftest)
+docker create --name ill "$IMAGE" sh >/dev/null
+printf '%s:x:0:\nroot:x:0:aftest\n' "$gid" >"$T/group"
+printf 'aftest:x:%s:%s::/:/bin/sh\n' "$(id -u aftest)" "$gid" >"$T/passwd"
+docker cp "$T/group" ill:/etc/group
+docker cp "$T/passwd" ill:/etc/passwd
+docker export ill | docker import - groups >/dev/null
+docker rm ill >/dev/null
+out=$(run -u aftest -R docker --image groups -- sh -c 'id -G' 2>&1)
+status=$?
+[ "$out" = "$gid" ] || { [ "$status" -eq 125 ] && [[ $out == *'other groups than were asked for'* ]]; }
+ok $? 'an image gives no groups' || diag "$status $out"
+is "$(run -u aftest -R docker --image "$IMAGE" -- id -G)" "$gid" 'the groups that were asked for'
+
+# Its volumes go with the container, also where the client was killed.
+make_ill -c 'VOLUME /var/volume'
+start_run -R docker --image ill -- sleep 62
+wait_for 20 eval '[ "$(pgrep -cf "^sleep 62")" -gt 0 ]'
+pkill -9 -P "$RUN" -x docker
+kill "$RUN"
+wait "$RUN"
+# Docker takes it away in its own time.
+no_volume()
+{
+	[ "$(docker volume ls -q | wc -l)" -eq 0 ]
+}
+check 'no volume is left' wait_for 10 no_volume
+
 # ---- outside
 start_run -R docker --image "$IMAGE" -- sleep 62
 wait_for 20 eval '[ "$(pgrep -cf "^sleep 62")" -gt 0 ]'
