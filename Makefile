@@ -25,12 +25,12 @@ COMMON = glob glob_class io json log path spawn \
 DELTA = copy copy_attrs delta delta_check delta_lock delta_record delta_reset delta_settle delta_xattr journal \
 	remove state_dir
 FS = attr audit audit_infer change change_rename conn copyup copyup_dir copyup_tree counters cred \
-	dirfd explain gate inode inode_name inode_path kcache layer lend links merge mount op_attr op_data \
+	dirfd explain gate hold inode inode_name inode_path kcache layer lend links merge mount op_attr op_data \
 	op_dir op_file op_lookup op_name op_rename op_xattr options options_mount options_rules \
-	overlay session stale tree upper upper_quota usage whiteout
+	overlay refresh session stale tree upper upper_quota usage whiteout
 RUN = bwrap cgroup cgroup_home channel channel_call channel_holder control docker docker_place embedded env facts filter fsmount host \
 	identity inside inside_session inside_start inside_tree keeper launch limits list named namespace opts opts_check opts_value plan \
-	refusals report rootfs sandbox session session_client session_server session_state show supervise \
+	refusals report rootfs sandbox session session_callers session_client session_merge session_server session_state show supervise \
 	temporary terminal usage words writes
 SYNC = $(SYNC_PLAN) $(SYNC_APPLY) $(SYNC_SHOW) $(SYNC_DAEMON)
 SYNC_PLAN = changes conflict gather origin plan plan_dirs plan_links plan_moves plan_steps scan source

@@ -11,7 +11,7 @@ _afrun()
 	local options='--source --preset --policy --rule --delta --delta-size --sync --conflict --state --direct
 		--env --env-file --workdir --mount-at --ro-bind --bind --channel --runtime --image --docker --net --user --timeout --kill-after
 		--memory --pids --cpus --cpu-shares --limits --report --audit --dry-run --verbose --quiet --help --version
-		--session --start --idle --status --diff --stop --list --json -C -R -p -P -r -D -e -w -n -u -t -m -S -c -v -q -h'
+		--session --start --idle --status --diff --merge --stop --list --json -C -R -p -P -r -D -e -w -n -u -t -m -S -c -v -q -h'
 
 	# After the first word that is no option, or --, it is the command's own line.
 	for ((i = 1; i < COMP_CWORD; i++)); do

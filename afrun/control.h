@@ -40,12 +40,13 @@ enum af_control_kind {
 	AF_CONTROL_DONE,     /* session, to the server: the next caller may come */
 	/* between a caller and the session's server; with a channel's holder too */
 	AF_CONTROL_ASK, /* value: enum af_ask; STOP of a session: one descriptor, where it says what it
-			      did; JOIN: to is whether the channel is to be kept */
+			      did; MERGE: two, stdout and stderr of what merges, and to is whether it
+			      tells how far it is; JOIN: to is whether the channel is to be kept */
 	AF_CONTROL_ANSWER, /* value: exit status, or STATUS: one descriptor, struct af_session_state or
 			      af_channel_state, or JOIN: one descriptor, a mount, else value: -errno */
 };
 
-enum af_ask { AF_ASK_RUN, AF_ASK_STATUS, AF_ASK_STOP, AF_ASK_JOIN };
+enum af_ask { AF_ASK_RUN, AF_ASK_STATUS, AF_ASK_STOP, AF_ASK_JOIN, AF_ASK_MERGE };
 
 enum af_signal_to { AF_TO_COMMAND, AF_TO_GROUP, AF_TO_ALL };
 

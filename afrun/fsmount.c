@@ -24,6 +24,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -125,20 +126,38 @@ static int set_up(void *arg)
 	return err;
 }
 
+/* The daemon's end of the socket, or -1. */
+static int make_hold(struct af_fsmount *mount)
+{
+	int ends[2];
+
+	/* From an attempt before. */
+	if (mount->hold >= 0)
+		close(af_steal_fd(&mount->hold));
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+		return -1;
+	mount->hold = ends[0];
+	return ends[1];
+}
+
 /* Runs the daemon, in a namespace where setup says so. Returns 0, -errno. */
 static int start_daemon(struct af_fsmount *mount, const struct af_plan *plan, int source_fd,
 	int audit_fd, struct mount_setup *setup, bool *in_setup)
 {
 	af_autofree char *program = path_find_program("agentfensefs");
 	struct af_words argv = {0};
+	af_autoclose int hold = -1;
 	char source[32];
 	int ends[2], err;
 
 	*in_setup = false;
 	if (!program || pipe2(ends, O_CLOEXEC) < 0)
 		return -errno;
+	/* Who starts a session may want to merge while it lives. */
+	if (plan->opts->session && plan->delta)
+		hold = make_hold(mount);
 	snprintf(source, sizeof(source), "/proc/self/fd/%d", source_fd);
-	plan_fs_argv(plan, &argv, program, source, mount->view, ends[1], audit_fd);
+	plan_fs_argv(plan, &argv, program, source, mount->view, ends[1], audit_fd, hold);
 	if (mount->dir)
 		words_add_all(&argv, (const char *const[]){"-o", "auto_unmount", NULL});
 	err = words_error(&argv);
@@ -146,8 +165,8 @@ static int start_daemon(struct af_fsmount *mount, const struct af_plan *plan, in
 		struct af_spawn spawn = {
 			.argv = argv.items,
 			.envp = environ,
-			.keep = (const int[]){source_fd, audit_fd, ends[1]},
-			.keep_count = 3,
+			.keep = (const int[]){source_fd, audit_fd, ends[1], hold},
+			.keep_count = 4,
 			.setup = set_up,
 			.arg = setup,
 		};
@@ -270,6 +289,34 @@ int fsmount_wait(struct af_fsmount *mount)
 	return -EIO;
 }
 
+/* The answer to a word: 0 where it is `wanted`. */
+static int say(const struct af_fsmount *mount, const char *word, const char *wanted)
+{
+	char got[16] = "";
+	ssize_t len = -1;
+
+	if (mount->hold < 0)
+		return -EBUSY;
+	if (send(mount->hold, word, strlen(word), MSG_NOSIGNAL) >= 0) {
+		do
+			len = recv(mount->hold, got, sizeof(got) - 1, 0);
+		while (len < 0 && errno == EINTR);
+	}
+	if (len > 0 && strcmp(got, wanted) == 0)
+		return 0;
+	return len > 0 && strcmp(got, "busy") == 0 ? -EBUSY : -EIO;
+}
+
+int fsmount_hold(const struct af_fsmount *mount)
+{
+	return say(mount, "hold", "held");
+}
+
+int fsmount_go_on(const struct af_fsmount *mount)
+{
+	return say(mount, "go", "going");
+}
+
 int fsmount_enter(const struct af_fsmount *mount)
 {
 	if (!mount->private)
@@ -299,6 +346,8 @@ void fsmount_end(struct af_fsmount *mount)
 	end_daemon(&mount->daemon);
 	if (mount->ready >= 0)
 		close(mount->ready);
+	if (mount->hold >= 0)
+		close(mount->hold);
 	if (mount->dir && rmdir(mount->dir) < 0)
 		log_warn("mount: %s: %s", mount->dir, strerror(errno));
 	free(mount->dir);

@@ -18,9 +18,10 @@ struct af_fsmount {
 		*place; /* the directory above, where the channels are too; NULL: none. Borrowed */
 	char *dir;      /* not private: a directory of ours to take away; owned */
 	int ready;      /* becomes readable when the mount answers */
+	int hold; /* by which it is held (agentfensefs(1), hold_fd); -1: it cannot be; owned */
 };
 
-#define AF_FSMOUNT_NONE ((struct af_fsmount){.daemon = AF_CHILD_NONE, .ready = -1})
+#define AF_FSMOUNT_NONE ((struct af_fsmount){.daemon = AF_CHILD_NONE, .ready = -1, .hold = -1})
 
 /*
  * Starts the daemon on source_fd (borrowed); audit_fd (-1: none, borrowed) gets its audit lines.
@@ -33,6 +34,13 @@ int fsmount_start(struct af_fsmount *mount, const struct af_plan *plan, int sour
 
 /* Waits (bounded) until the mount answers. Returns 0 or -errno, reported. */
 int fsmount_wait(struct af_fsmount *mount);
+
+/*
+ * The view stands still, and its delta can be merged, until fsmount_go_on(); whoever uses it waits. 0,
+ * -EBUSY: nothing has changed; else -errno: there is no view any more. Both wait for the daemon.
+ */
+int fsmount_hold(const struct af_fsmount *mount);
+int fsmount_go_on(const struct af_fsmount *mount);
 
 /* In a child: go where the view is. Returns 0 or -errno. */
 int fsmount_enter(const struct af_fsmount *mount);

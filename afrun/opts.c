@@ -39,6 +39,7 @@ enum long_only {
 	OPT_STOP,
 	OPT_LIST,
 	OPT_DIFF,
+	OPT_MERGE,
 	OPT_IDLE,
 	OPT_JSON,
 	OPT_IMAGE,
@@ -90,6 +91,7 @@ static const struct option long_options[] = {
 	{"stop", no_argument, NULL, OPT_STOP},
 	{"list", no_argument, NULL, OPT_LIST},
 	{"diff", no_argument, NULL, OPT_DIFF},
+	{"merge", no_argument, NULL, OPT_MERGE},
 	{"idle", required_argument, NULL, OPT_IDLE},
 	{"json", no_argument, NULL, OPT_JSON},
 	{NULL, 0, NULL, 0},
@@ -154,13 +156,15 @@ static int set_session(struct af_opts *opts, int option, const char *value)
 		return 0;
 	default:
 		if (opts->session_do != AF_SESSION_RUN) {
-			log_error("--start, --status, --diff, --stop, --list: only one of them");
+			log_error(
+				"--start, --status, --diff, --merge, --stop, --list: only one of them");
 			return -EINVAL;
 		}
 		opts->session_do = option == OPT_START ? AF_SESSION_START
 			: option == OPT_STATUS         ? AF_SESSION_STATUS
 			: option == OPT_STOP           ? AF_SESSION_STOP
 			: option == OPT_DIFF           ? AF_SESSION_DIFF
+			: option == OPT_MERGE          ? AF_SESSION_MERGE
 						       : AF_SESSION_LIST;
 		return 0;
 	}
@@ -284,6 +288,7 @@ static int set_option(struct af_opts *opts, int option, char *value)
 	case OPT_STOP:
 	case OPT_LIST:
 	case OPT_DIFF:
+	case OPT_MERGE:
 	case OPT_IDLE:
 	case OPT_JSON:
 		return set_session(opts, option, value);

@@ -36,6 +36,7 @@ enum af_session_do {
 	AF_SESSION_STATUS,
 	AF_SESSION_STOP,
 	AF_SESSION_DIFF,
+	AF_SESSION_MERGE,
 	AF_SESSION_LIST, /* of all, and of all channels */
 };
 

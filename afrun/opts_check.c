@@ -106,7 +106,7 @@ static int check_session(
 	static const char *const of_text[] = {
 		"session", "-c", "timeout", "kill-after", "verbose", "quiet", NULL};
 	static const char *const of_question[] = {
-		"session", "status", "stop", "diff", "json", "verbose", "quiet", NULL};
+		"session", "status", "stop", "diff", "merge", "json", "verbose", "quiet", NULL};
 	static const char *const of_list[] = {
 		"list", "source", "state", "json", "verbose", "quiet", NULL};
 
@@ -115,7 +115,7 @@ static int check_session(
 	if (!opts->session && opts->session_do != AF_SESSION_LIST) {
 		log_error(opts->session_do == AF_SESSION_RUN
 				? "--idle, --json: are for sessions: -S NAME"
-				: "--start, --status, --diff, --stop: which session? -S NAME");
+				: "--start, --status, --diff, --merge, --stop: which session? -S NAME");
 		return -EINVAL;
 	}
 	if (opts->session && opts->session_do == AF_SESSION_LIST) {
@@ -133,12 +133,13 @@ static int check_session(
 	if (opts->session_do == AF_SESSION_RUN)
 		return allow_only(of_text, "belongs to the session's --start", given, count, name);
 	if (opts->script || opts->command[0]) {
-		log_error("%s: --status, --diff, --stop and --list run no command",
+		log_error("%s: --status, --diff, --merge, --stop and --list run no command",
 			opts->script ? "-c" : opts->command[0]);
 		return -EINVAL;
 	}
 	return allow_only(opts->session_do == AF_SESSION_LIST ? of_list : of_question,
-		"has no meaning with --status, --diff, --stop or --list", given, count, name);
+		"has no meaning with --status, --diff, --merge, --stop or --list", given, count,
+		name);
 }
 
 int opts_check(

@@ -317,7 +317,7 @@ static void add_delta(const struct af_plan *plan, struct af_words *argv)
 }
 
 void plan_fs_argv(const struct af_plan *plan, struct af_words *argv, const char *program,
-	const char *source_name, const char *mount_point, int ready_fd, int audit_fd)
+	const char *source_name, const char *mount_point, int ready_fd, int audit_fd, int hold_fd)
 {
 	const struct af_identity *id = plan->identity;
 
@@ -337,6 +337,10 @@ void plan_fs_argv(const struct af_plan *plan, struct af_words *argv, const char 
 	if (audit_fd >= 0) {
 		words_add(argv, "-o");
 		words_addf(argv, "audit=fd:%d", audit_fd);
+	}
+	if (hold_fd >= 0) {
+		words_add(argv, "-o");
+		words_addf(argv, "hold_fd=%d", hold_fd);
 	}
 	words_add(argv, source_name);
 	words_add(argv, mount_point);

@@ -50,11 +50,11 @@ const char *plan_split_bind(const char *text, size_t *src_len);
 char *plan_unescape(const char *text, size_t len);
 
 /*
- * The filesystem's command line (pure). mount_point, ready_fd and audit_fd (-1: none) are what the
- * mount's maker knows; source_name is how the source is named there.
+ * The filesystem's command line (pure). mount_point, ready_fd, audit_fd and hold_fd (-1: none) are
+ * what the mount's maker knows; source_name is how the source is named there.
  */
 void plan_fs_argv(const struct af_plan *plan, struct af_words *argv, const char *program,
-	const char *source_name, const char *mount_point, int ready_fd, int audit_fd);
+	const char *source_name, const char *mount_point, int ready_fd, int audit_fd, int hold_fd);
 
 /* What afsyncd is to do. */
 enum plan_sync {

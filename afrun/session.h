@@ -2,8 +2,9 @@
  * Sessions: one sandbox, and one shell in it, that takes text after text.
  *
  * session.c         the session's own side: its name, its life in the background, its end
- * session_server.c  who asks for what, in turn, while it lives
- * session_client.c  callers: a text, --stop
+ * session_server.c  its life, and session_callers.c: who asks for what, in turn
+ * session_merge.c   its delta merged while it lives
+ * session_client.c  callers: a text, --merge, --stop
  * session_state.c   --status, --diff, and its line in --list
  * named.c   where it is found
  */
@@ -75,7 +76,7 @@ int session_diff(const struct af_opts *opts);
 /* All that live, as lines, or as elements of an array where json is not NULL. Returns 0 or -errno. */
 int session_list(int dir, struct af_json *json);
 
-/* What callers do: a text, --status, --diff or --stop. Returns the exit status. */
+/* What callers do: a text, --status, --diff, --merge or --stop. Returns the exit status. */
 int session_call(const struct af_opts *opts, unsigned int closed_std);
 
 #endif

@@ -163,6 +163,53 @@ static int stop(const struct af_opts *opts)
 	return AF_EXIT_FAILED;
 }
 
+/* ---- --merge ------------------------------------------------------------------------------------- */
+
+static void tell_merged(const struct af_opts *opts, int value)
+{
+	switch (value) {
+	case 0:
+		return;
+	case 1:
+		log_warn(
+			"session: %s: not all could be merged; `afrun -S %s --diff` shows the rest",
+			opts->session, opts->session);
+		return;
+	case -EBUSY:
+		log_error("session: %s: it cannot be merged now: it ends, writes to the source "
+			  "itself (--direct), or has a file open of which a name was removed",
+			opts->session);
+		return;
+	default:
+		if (value < 0)
+			log_error("session: %s: %s", opts->session, strerror(-value));
+	}
+}
+
+static int merge(const struct af_opts *opts)
+{
+	struct af_control message = {.kind = AF_CONTROL_ASK,
+		.value = AF_ASK_MERGE,
+		.to = !opts->quiet && isatty(STDERR_FILENO)};
+	af_autoclose int fd = session_connect(opts->session);
+	struct af_control answer = {0};
+	int fds[AF_CONTROL_FDS], count = 0, got;
+
+	if (fd < 0)
+		return AF_EXIT_FAILED;
+	got = control_send(fd, &message, (const int[]){1, 2}, 2);
+	if (!got)
+		got = control_recv(fd, &answer, fds, &count);
+	for (int i = 0; i < count; i++)
+		close(fds[i]);
+	if (got <= 0 || answer.kind != AF_CONTROL_ANSWER) {
+		log_error("session: %s: it was gone before it said what was merged", opts->session);
+		return AF_EXIT_FAILED;
+	}
+	tell_merged(opts, answer.value);
+	return answer.value < 0 ? AF_EXIT_FAILED : answer.value;
+}
+
 int session_call(const struct af_opts *opts, unsigned int closed_std)
 {
 	log_set_verbose(opts->verbose);
@@ -173,6 +220,8 @@ int session_call(const struct af_opts *opts, unsigned int closed_std)
 		return stop(opts);
 	case AF_SESSION_DIFF:
 		return session_diff(opts);
+	case AF_SESSION_MERGE:
+		return merge(opts);
 	default:
 		return run(opts, closed_std);
 	}

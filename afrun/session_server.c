@@ -2,9 +2,9 @@
  * A session's server: while its sandbox lives, who asks for what, in turn. See session.h; what a caller
  * and our first process inside say to each other is theirs (supervise.c, inside_session.c).
  *
- * One loop over poll(2). A caller says what it wants (ASK) and waits; only one at a time is handed in.
+ * One loop over poll(2); callers are session_callers.c's.
  */
-#include "session.h"
+#include "session_server.h"
 
 #include "cleanup.h"
 #include "clock.h"
@@ -23,28 +23,6 @@
 #include <sys/wait.h>
 #include <time.h>
 
-enum { MAX_CALLERS = 256 };
-
-struct caller {
-	int fd; /* owned */
-	pid_t pid;
-	bool asked; /* for its turn */
-};
-
-struct server {
-	const struct af_run *run;
-	struct af_door *door;
-	struct af_outcome *outcome;
-	pid_t current; /* whose text runs, or 0 */
-	uint64_t texts;
-	int64_t started_ms, idle_since_ms;
-	time_t started;
-	int64_t deadline_ms; /* of the start, or of the end; 0: none */
-	bool up, stopping, ended, audit_open;
-	size_t count;
-	struct caller callers[MAX_CALLERS]; /* in the order in which they came */
-};
-
 static int *control(const struct server *s)
 {
 	return &s->run->sandbox->control;
@@ -59,7 +37,7 @@ static void end_inside(struct server *s, int exit)
 }
 
 /* The shell ends by itself, and its EXIT trap runs; for a bounded time. */
-static void stop(struct server *s)
+void server_stop(struct server *s)
 {
 	struct af_control message = {.kind = AF_CONTROL_END};
 
@@ -71,132 +49,18 @@ static void stop(struct server *s)
 		end_inside(s, 0);
 }
 
-/* ---- callers ------------------------------------------------------------------------------------- */
-
-static void forget(struct server *s, size_t i)
+/* Its process has ended, or is waited for. */
+static void end_merge(struct server *s)
 {
-	memmove(s->callers + i, s->callers + i + 1, (s->count - i - 1) * sizeof(*s->callers));
-	s->count--;
-}
+	int err = session_merge_ended(&s->merge, s->run);
 
-static void send_away(struct server *s, size_t i)
-{
-	close(s->callers[i].fd);
-	forget(s, i);
-}
-
-static void hand_in_next(struct server *s)
-{
-	struct af_control message = {.kind = AF_CONTROL_CALLER};
-
-	for (size_t i = 0; i < s->count && s->up && !s->stopping && !s->current; i++) {
-		if (!s->callers[i].asked)
-			continue;
-		if (control_send(*control(s), &message, &s->callers[i].fd, 1) == 0) {
-			s->current = s->callers[i].pid;
-			s->texts++;
-		}
-		send_away(s, i);
+	if (err > 0)
 		return;
-	}
-}
-
-static void fill_state(const struct server *s, struct af_session_state *state)
-{
-	const struct af_plan *plan = s->run->plan;
-
-	memset(state, 0, sizeof(*state));
-	state->size = sizeof(*state);
-	state->pid = getpid();
-	state->caller = s->current;
-	for (size_t i = 0; i < s->count; i++)
-		state->waiting += s->callers[i].asked;
-	state->started_s = s->started;
-	state->idle_s = s->current ? 0 : (now_ms() - s->idle_since_ms) / 1000;
-	state->idle_ms = plan->opts->idle_ms;
-	state->texts = s->texts;
-	snprintf(state->source, sizeof(state->source), "%s", plan->source);
-	snprintf(state->delta, sizeof(state->delta), "%s", plan->delta ? plan->delta : "");
-}
-
-static void answer_status(const struct server *s, int fd)
-{
-	af_autofree struct af_session_state *state = malloc(sizeof(*state));
-
-	if (!state)
-		return;
-	fill_state(s, state);
-	control_answer_state(fd, state, sizeof(*state));
-}
-
-/* What is said from now on is said to whoever stops it. */
-static void take_stopper(struct server *s, int fd, int stderr_fd)
-{
-	int *more = reallocarray(
-		s->door->stoppers, s->door->stopper_count + 1, sizeof(*s->door->stoppers));
-
-	if (!more) {
-		close(fd);
-		return;
-	}
-	s->door->stoppers = more;
-	more[s->door->stopper_count++] = fd;
-	if (stderr_fd >= 0 && !s->stopping) {
-		session_pass_on(s->door);
-		dup3(stderr_fd, s->door->out, O_CLOEXEC);
-	}
-	stop(s);
-}
-
-/* Returns false when the caller is not to be asked again: it was served, or is gone. */
-static bool take_ask(struct server *s, struct caller *caller)
-{
-	struct af_control message;
-	int fds[AF_CONTROL_FDS], count;
-	int got = control_recv(caller->fd, &message, fds, &count);
-	bool stays = false;
-
-	if (got == -EAGAIN)
-		return true;
-	if (got > 0 && message.kind == AF_CONTROL_ASK) {
-		switch ((enum af_ask)message.value) {
-		case AF_ASK_RUN:
-			caller->asked = stays = !s->stopping;
-			break;
-		case AF_ASK_STATUS:
-			answer_status(s, caller->fd);
-			break;
-		case AF_ASK_STOP:
-			take_stopper(s, af_steal_fd(&caller->fd), count > 0 ? fds[0] : -1);
-			break;
-		case AF_ASK_JOIN: /* a channel's */
-			break;
-		}
-	}
-	for (int i = 0; i < count; i++)
-		close(fds[i]);
-	return stays;
-}
-
-static void accept_caller(struct server *s)
-{
-	pid_t pid;
-	af_autoclose int fd = named_accept(s->door->listener, &pid);
-
-	if (fd < 0 || s->count == MAX_CALLERS)
-		return;
-	s->callers[s->count++] = (struct caller){.fd = af_steal_fd(&fd), .pid = pid};
-}
-
-static void take_callers(struct server *s, const struct pollfd *polls, size_t count)
-{
-	/* From the last: what is taken out moves only those behind it. */
-	for (size_t i = count; i-- > 0;) {
-		if (!polls[i].revents || take_ask(s, &s->callers[i]))
-			continue;
-		if (s->callers[i].fd >= 0)
-			close(s->callers[i].fd);
-		forget(s, i);
+	s->current = 0;
+	s->idle_since_ms = now_ms();
+	if (err && !s->ended) {
+		log_error("session: its filesystem ended while its writes were merged");
+		end_inside(s, AF_EXIT_FAILED);
 	}
 }
 
@@ -267,7 +131,7 @@ static void take_message(struct server *s, const struct af_control *message)
 		s->up = true;
 		s->deadline_ms = 0;
 		if (session_is_up(s->door))
-			stop(s);
+			server_stop(s);
 		break;
 	case AF_CONTROL_EXITED:
 		shell_ended(s, message->value);
@@ -303,7 +167,7 @@ static void read_signals(struct server *s)
 	while (read(s->run->signals->fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
 		if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT ||
 			info.ssi_signo == SIGHUP)
-			stop(s);
+			server_stop(s);
 }
 
 static void died(struct server *s, const char *what)
@@ -352,7 +216,7 @@ static void check_time(struct server *s)
 	if (s->deadline_ms && now >= s->deadline_ms)
 		time_is_over(s);
 	else if (idle_ms && is_idle(s) && now >= s->idle_since_ms + idle_ms)
-		stop(s);
+		server_stop(s);
 }
 
 enum {
@@ -363,6 +227,7 @@ enum {
 	POLL_CHANNELS,
 	POLL_AUDIT,
 	POLL_SAID,
+	POLL_MERGE,
 	POLL_DOOR,
 	POLL_CALLERS
 };
@@ -372,7 +237,8 @@ static size_t set_polls(const struct server *s, struct pollfd *polls)
 	const struct af_run *run = s->run;
 	const int fds[] = {sandbox_line(run->sandbox), run->signals->fd, run->mount->daemon.pidfd,
 		run->sandbox->runtime.pidfd, run->channels->watch,
-		s->audit_open ? run->refusals->pipe_read : -1, s->door->said, s->door->listener};
+		s->audit_open ? run->refusals->pipe_read : -1, s->door->said, s->merge.child.pidfd,
+		s->door->listener};
 
 	for (size_t i = 0; i < POLL_CALLERS; i++)
 		polls[i] = (struct pollfd){.fd = fds[i], .events = POLLIN};
@@ -399,6 +265,8 @@ static void serve(struct server *s)
 			s->audit_open = refusals_read(s->run->refusals);
 		if (polls[POLL_SAID].revents)
 			session_pass_on(s->door);
+		if (polls[POLL_MERGE].revents)
+			end_merge(s);
 		if (polls[POLL_CONTROL].revents)
 			read_control(s);
 		if (polls[POLL_SIGNALS].revents)
@@ -409,11 +277,11 @@ static void serve(struct server *s)
 			died(s, "its runtime");
 		if (polls[POLL_CHANNELS].revents && !s->ended)
 			died(s, "a channel's holder");
-		take_callers(s, polls + POLL_CALLERS, count);
+		callers_take(s, polls + POLL_CALLERS, count);
 		if (polls[POLL_DOOR].revents)
-			accept_caller(s);
+			callers_accept(s);
 		if (!s->ended)
-			hand_in_next(s);
+			callers_hand_in_next(s);
 		check_time(s);
 	}
 }
@@ -430,13 +298,15 @@ void session_serve(const struct af_run *run, struct af_door *door, struct af_out
 	s->run = run;
 	s->door = door;
 	s->outcome = outcome;
+	s->merge = AF_SESSION_MERGE_NONE;
 	s->audit_open = true;
 	s->started = time(NULL);
 	s->started_ms = s->idle_since_ms = now_ms();
 	s->deadline_ms = s->started_ms + supervise_launch_timeout_ms(run);
 	serve(s);
-	while (s->count > 0)
-		send_away(s, s->count - 1);
+	while (session_merge_runs(&s->merge))
+		end_merge(s);
+	callers_send_away(s);
 	sandbox_end(run->sandbox, run->limits->by_runtime ? NULL : &outcome->usage);
 	session_speak(door);
 	outcome->wall_s = (double)(now_ms() - s->started_ms) / 1000;

@@ -29,7 +29,7 @@ static int show_mount(FILE *out, const struct af_plan *plan, const char *view)
 			"# the view, in a mount namespace%s of its own; it says on %d when it "
 			"answers\n",
 			plan->identity->as_root ? "" : " (and user namespace)", SHOWN_READY);
-	plan_fs_argv(plan, &argv, program, plan->source, view, SHOWN_READY, -1);
+	plan_fs_argv(plan, &argv, program, plan->source, view, SHOWN_READY, -1, -1);
 	err = words_error(&argv);
 	if (!err)
 		words_print(out, argv.items);

@@ -52,6 +52,7 @@ void usage_print(void)
 	      "      --idle DURATION      ... it ends when nobody has called it for so long\n"
 	      "      --status             ... say whether it lives, and what it does\n"
 	      "      --diff               ... print what it has written so far, as a patch\n"
+	      "      --merge              ... merge that, while it lives\n"
 	      "      --stop               ... end it, and merge\n"
 	      "      --list               say which sessions and channels live, and which deltas\n"
 	      "                           runs have left (with -C: of that directory)\n"

@@ -341,6 +341,34 @@ void writes_end(struct af_writes *writes, const struct af_plan *plan, int source
 		temporary_remove(&writes->temporary, source_fd);
 }
 
+static int take_streams(void *arg)
+{
+	const int *fds = arg;
+
+	return dup2(fds[0], STDOUT_FILENO) < 0 || dup2(fds[1], STDERR_FILENO) < 0 ? -errno : 0;
+}
+
+int writes_start_merge(
+	const struct af_plan *plan, bool tells, const int fds[2], struct af_child *child)
+{
+	/* Whether somebody watches is not as it was at the start. */
+	struct af_plan now = *plan;
+	struct af_words argv = {0};
+	int streams[] = {fds[0], fds[1]}, err;
+
+	now.tells = tells;
+	sync_argv(&now, &argv, plan->delta, PLAN_SYNC_MERGE);
+	err = words_error(&argv);
+	if (!err) {
+		struct af_spawn spawn = {
+			.argv = argv.items, .envp = environ, .setup = take_streams, .arg = streams};
+
+		err = spawn_start(&spawn, child, NULL);
+	}
+	words_fini(&argv);
+	return err;
+}
+
 void writes_fini(struct af_writes *writes)
 {
 	words_fini(&writes->merged);

@@ -6,6 +6,7 @@
 #define AF_WRITES_H
 
 #include "plan.h"
+#include "spawn.h"
 #include "temporary.h"
 
 struct af_writes {
@@ -31,6 +32,9 @@ int writes_begin(struct af_writes *writes, struct af_plan *plan, int source_fd);
  */
 void writes_end(struct af_writes *writes, const struct af_plan *plan, int source_fd,
 	int exit_status, bool lists);
+/* afsyncd, for a delta that goes on: merges, with its streams where fds (stdout, stderr) say. */
+int writes_start_merge(
+	const struct af_plan *plan, bool tells, const int fds[2], struct af_child *child);
 void writes_fini(struct af_writes *writes);
 
 #endif

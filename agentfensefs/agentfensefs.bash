@@ -9,9 +9,9 @@ _agentfensefs_values()
 	short) compgen -W '-f -d -o -0 -C -h -V' -- "$2" ;;
 	long) compgen -W '--explain --check --presets --json --null --source --options --policy
 		--preset --rule --default --audit --audit-all --cache --passthrough --threads
-		--foreground --ready-fd --lend --delta --quota --quota-files --volatile --debug --help --version' -- "$2" ;;
+		--foreground --ready-fd --hold-fd --lend --delta --quota --quota-files --volatile --debug --help --version' -- "$2" ;;
 	options) compgen -W 'policy= preset= rule= default= audit= audit_all cache= passthrough=
-		threads= foreground ready_fd= lend= delta= quota= quota_files= volatile ro allow_other allow_root fsname= noatime noexec
+		threads= foreground ready_fd= hold_fd= lend= delta= quota= quota_files= volatile ro allow_other allow_root fsname= noatime noexec
 		nosuid nodev' -- "$2" ;;
 	preset) compgen -W "$("$3" --presets 2>/dev/null | cut -f 1)" -- "$2" ;;
 	default) compgen -W 'none view read write' -- "$2" ;;
@@ -40,7 +40,7 @@ _agentfensefs()
 	*,--*) kind=long ;;
 	*,-*) kind=short ;;
 	--policy,* | --preset,* | --rule,* | --default,* | --audit,* | --cache,* | --passthrough,* | \
-		--source,* | --delta,* | --threads,* | --ready-fd,* | --lend,*) kind=${before#--} ;;
+		--source,* | --delta,* | --threads,* | --ready-fd,* | --hold-fd,* | --lend,*) kind=${before#--} ;;
 	*) kind='file' ;;
 	esac
 

@@ -16,6 +16,7 @@
 #include "counters.h"
 #include "dirfd.h"
 #include "gate.h"
+#include "hold.h"
 #include "inode.h"
 #include "kcache.h"
 #include "layer.h"
@@ -30,13 +31,16 @@ struct af_fs {
 	const struct fs_options *options;
 	struct fuse_session *session;
 	struct af_layer layer;  /* the source: the lower of two, or the only one */
-	struct af_upper *upper; /* the delta; NULL: writes go to the source */
+	struct af_upper *upper; /* the delta; NULL: writes go to the source, or the mount is held */
+	char *source_path;      /* of the source, for the delta's log; owned; NULL: no delta */
+	const char *policy_text; /* rules_dump()'s, for the same; borrowed */
 	struct af_table table;
 	struct af_dirfds dirfds;
 	struct af_gate gate;
 	struct af_owners owners;
 	struct af_kcache kcache;
 	struct af_stale stale;
+	struct af_hold hold;
 	LIST_HEAD(af_listing_list, af_listing) listings; /* open directories; under table.lock */
 	struct af_audit *audit;                          /* NULL: not asked for */
 	struct af_counters counters;

@@ -6,6 +6,7 @@
 
 #include "cleanup.h"
 #include "dirfd.h"
+#include "overlay.h"
 
 #include <malloc.h>
 #include <sys/sysmacros.h>
@@ -299,6 +300,35 @@ void inode_rekey(struct af_table *table, struct af_inode *inode, const struct st
 	__atomic_store_n(&inode->dev, dev_of(st), __ATOMIC_RELAXED);
 	__atomic_store_n(&inode->ino, st->st_ino, __ATOMIC_RELAXED);
 	if (hashed) {
+		inode->flags &= (uint8_t)~AF_INODE_UNHASHED;
+		link_key(table, inode);
+	}
+	pthread_mutex_unlock(&table->lock);
+}
+
+bool inode_unsettle(struct af_table *table, struct af_inode *inode)
+{
+	bool hashed;
+
+	pthread_mutex_lock(&table->lock);
+	hashed = !(inode->flags & AF_INODE_UNHASHED);
+	unlink_key(table, inode);
+	pthread_mutex_unlock(&table->lock);
+	return hashed;
+}
+
+void inode_settle(
+	struct af_table *table, struct af_inode *inode, const struct af_found *found, bool hashed)
+{
+	pthread_mutex_lock(&table->lock);
+	inode->dev = dev_of(&found->st);
+	inode->ino = found->st.st_ino;
+	inode->shown = found->ino;
+	inode->fresh_until_ms = 0;
+	inode->flags &= (uint8_t)~AF_INODE_UPPER;
+	if (found->upper && !S_ISDIR(inode->type))
+		inode->flags |= AF_INODE_UPPER;
+	if (hashed && !table_find(table, &found->st, inode->key_level)) {
 		inode->flags &= (uint8_t)~AF_INODE_UNHASHED;
 		link_key(table, inode);
 	}

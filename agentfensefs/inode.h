@@ -40,11 +40,11 @@ enum af_inode_flag {
 struct af_inode {
 	/* constant */
 	uint64_t id;
-	uint64_t shown;    /* its st_ino in the mount */
+	uint64_t shown;    /* its st_ino in the mount; until a merge below (refresh.h) */
 	uint16_t type;     /* S_IFMT bits */
 	uint8_t key_level; /* the level that is part of its identity; 0 for a directory */
 
-	/* its identity; changes once, at copy-up (inode_rekey), under the table's lock */
+	/* its identity; changes at copy-up (inode_rekey) and refresh, under the table's lock */
 	uint32_t dev;
 	uint64_t ino;
 
@@ -141,6 +141,16 @@ struct af_inode *inode_known(struct af_table *table, const struct stat *st, enum
 void inode_flag(struct af_table *table, struct af_inode *inode, enum af_inode_flag flag);
 /* The same file is another inode from now on: it was copied up. */
 void inode_rekey(struct af_table *table, struct af_inode *inode, const struct stat *st);
+
+/*
+ * For refresh.c, while no worker runs: the node is not found by its identity (returns whether it was)
+ * until inode_settle() gives it the one that it has now; hashed: it is to be found by that, unless
+ * another is.
+ */
+struct af_found;
+bool inode_unsettle(struct af_table *table, struct af_inode *inode);
+void inode_settle(
+	struct af_table *table, struct af_inode *inode, const struct af_found *found, bool hashed);
 
 /* Whether the node's identity is st's. */
 bool inode_is(const struct af_inode *inode, const struct stat *st);

@@ -21,6 +21,7 @@
  *     layer.c        every *at() call on one directory tree
  *     attr.c cred.c  what files look like; acting as the caller
  *     kcache.c stale.c   what the kernel may remember, and must forget
+ *     hold.c refresh.c   standing still while the delta is merged, and what is seen afterwards
  *     audit.c audit_infer.c counters.c   what is told to whom
  */
 #include "fs.h"
@@ -175,7 +176,13 @@ static int fs_init(struct af_fs *fs, const struct fs_options *options, const cha
 	int err;
 
 	*fs = (struct af_fs){
-		.options = options, .event_fd = -1, .parent_fd = -1, .stale = {.event_fd = -1}};
+		.options = options,
+		.policy_text = policy_text,
+		.event_fd = -1,
+		.parent_fd = -1,
+		.stale = {.event_fd = -1},
+	};
+	hold_init(&fs->hold, options->hold_fd);
 	fs->layer.root_fd = -1;
 	init_rename_lock(&fs->rename_lock);
 	err = layer_open(&fs->layer, options->source, options->delta != NULL);
@@ -187,7 +194,7 @@ static int fs_init(struct af_fs *fs, const struct fs_options *options, const cha
 	fs->owners.lend = options->lend;
 	fs->owners.lend_uid = options->lend_uid;
 	fs->owners.lend_gid = options->lend_gid;
-	err = upper_open(fs, options, policy_text);
+	err = upper_open(fs);
 	if (err)
 		return err;
 	overlay_root(fs, &root);
@@ -217,6 +224,7 @@ static void fs_fini(struct af_fs *fs)
 	if (fs->dirfds.limit)
 		dirfds_fini(&fs->dirfds);
 	upper_close(fs->upper);
+	free(fs->source_path);
 	layer_close(&fs->layer);
 	if (fs->gate.policy)
 		gate_fini(&fs->gate);
@@ -224,6 +232,7 @@ static void fs_fini(struct af_fs *fs)
 	stale_fini(&fs->stale);
 	if (fs->event_fd >= 0)
 		close(fs->event_fd);
+	hold_fini(&fs->hold);
 	pthread_rwlock_destroy(&fs->rename_lock);
 }
 

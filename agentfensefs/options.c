@@ -30,6 +30,7 @@ enum option_key {
 	OPT_VOLATILE,
 	OPT_FOREGROUND,
 	OPT_READY_FD,
+	OPT_HOLD_FD,
 	OPT_LEND,
 	OPT_NONE
 };
@@ -53,6 +54,7 @@ static const struct {
 	[OPT_VOLATILE] = {"volatile", false},
 	[OPT_FOREGROUND] = {"foreground", false},
 	[OPT_READY_FD] = {"ready_fd", true},
+	[OPT_HOLD_FD] = {"hold_fd", true},
 	[OPT_LEND] = {"lend", true},
 };
 _Static_assert(sizeof(known) / sizeof(known[0]) == OPT_NONE, "a name each");
@@ -181,6 +183,10 @@ static int set_option(
 		status = set_number("ready_fd", value, 0, INT_MAX, &number);
 		options->ready_fd = (int)number;
 		return status;
+	case OPT_HOLD_FD:
+		status = set_number("hold_fd", value, 0, INT_MAX, &number);
+		options->hold_fd = (int)number;
+		return status;
 	case OPT_LEND:
 		return set_lend(options, value);
 	case OPT_NONE:
@@ -274,6 +280,7 @@ static const struct option long_options[] = {
 	{"volatile", no_argument, NULL, LONG_OURS + OPT_VOLATILE},
 	{"foreground", no_argument, NULL, LONG_OURS + OPT_FOREGROUND},
 	{"ready-fd", required_argument, NULL, LONG_OURS + OPT_READY_FD},
+	{"hold-fd", required_argument, NULL, LONG_OURS + OPT_HOLD_FD},
 	{"lend", required_argument, NULL, LONG_OURS + OPT_LEND},
 	{0},
 };
@@ -388,6 +395,7 @@ int options_parse(struct fs_options *options, int argc, char **argv)
 		.passthrough = true,
 		.threads = default_threads(),
 		.ready_fd = -1,
+		.hold_fd = -1,
 	};
 	if (fuse_opt_add_arg(&options->mount_args, "agentfensefs") != 0)
 		return 1;

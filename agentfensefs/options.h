@@ -54,6 +54,7 @@ struct fs_options {
 	bool debug;
 	struct fs_mount mount;
 	int ready_fd; /* -1: none */
+	int hold_fd;  /* see hold.h; -1: none */
 	bool lend;
 	uid_t lend_uid;
 	gid_t lend_gid;

@@ -11,6 +11,7 @@
 #include "cred.h"
 #include "log.h"
 #include "op.h"
+#include "refresh.h"
 
 #include <poll.h>
 #include <signal.h>
@@ -114,6 +115,7 @@ static void *work(void *arg)
 	if (got < 0)
 		log_error("worker: unshare: %s", strerror(-got));
 	while (got >= 0 && !fuse_session_exited(fs->session)) {
+		hold_point(&fs->hold);
 		got = fuse_session_receive_buf(fs->session, &buffer);
 		if (got > 0)
 			fuse_session_process_buf(fs->session, &buffer);
@@ -149,7 +151,10 @@ static bool handle_signal(struct af_fs *fs, const struct signalfd_siginfo *info)
 {
 	switch (info->ssi_signo) {
 	case SIGHUP:
-		reload(fs);
+		if (hold_is_held(&fs->hold))
+			fs->hold.reloads = true;
+		else
+			reload(fs);
 		return false;
 	case SIGUSR1:
 		counters_log(fs);
@@ -159,17 +164,40 @@ static bool handle_signal(struct af_fs *fs, const struct signalfd_siginfo *info)
 	}
 }
 
-static int watch(struct af_fs *fs, int signal_fd, void (*ready)(struct af_fs *fs))
+/* Something was asked over hold_fd. Returns 0, or -errno: the mount is to end. */
+static int take_hold(struct af_fs *fs, const pthread_t *threads, unsigned int count)
+{
+	switch (hold_asked(fs, threads, count)) {
+	case HOLD_NOTHING:
+		break;
+	case HOLD_GOES_ON:
+		refresh_kernel(fs);
+		if (fs->hold.reloads)
+			reload(fs);
+		fs->hold.reloads = false;
+		break;
+	case HOLD_LOST:
+		return -EIO;
+	}
+	return 0;
+}
+
+static int watch(struct af_fs *fs, int signal_fd, void (*ready)(struct af_fs *fs),
+	const pthread_t *threads, unsigned int count)
 {
 	struct pollfd fds[] = {{.fd = signal_fd, .events = POLLIN},
-		{.fd = fs->event_fd, .events = POLLIN},
-		{.fd = fs->stale.event_fd, .events = POLLIN}};
+		{.fd = fs->event_fd, .events = POLLIN}, {.events = POLLIN}, {.events = POLLIN}};
 
 	for (;;) {
 		struct signalfd_siginfo info;
 		uint64_t events;
+		int err;
 
-		if (poll(fds, 3, -1) < 0 && errno != EINTR)
+		/* The kernel may wait for an answer of ours before it drops a page. */
+		fds[2].fd = hold_is_held(&fs->hold) ? -1 : fs->stale.event_fd;
+		fds[3].fd = fs->hold.fd;
+		fds[2].revents = 0;
+		if (poll(fds, 4, -1) < 0 && errno != EINTR)
 			return -errno;
 		if (fds[0].revents && read(signal_fd, &info, sizeof(info)) == sizeof(info) &&
 			handle_signal(fs, &info))
@@ -182,6 +210,9 @@ static int watch(struct af_fs *fs, int signal_fd, void (*ready)(struct af_fs *fs
 		}
 		if (fds[2].revents)
 			stale_drop(fs);
+		err = fds[3].revents ? take_hold(fs, threads, count) : 0;
+		if (err)
+			return err;
 	}
 }
 
@@ -209,6 +240,7 @@ static void join_one(pthread_t thread)
 static void join(struct af_fs *fs, const pthread_t *threads, unsigned int count)
 {
 	fuse_session_exit(fs->session);
+	hold_let_go(&fs->hold);
 	for (unsigned int i = 0; i < count; i++)
 		pthread_kill(threads[i], SIGUSR2);
 	for (unsigned int i = 0; i < count; i++)
@@ -232,7 +264,7 @@ int session_run(struct af_fs *fs, void (*ready)(struct af_fs *fs))
 			started++;
 	}
 	/* Fewer threads than asked for serve as well, only slower. */
-	err = started > 0 ? watch(fs, signal_fd, ready) : err;
+	err = started > 0 ? watch(fs, signal_fd, ready, threads, started) : err;
 	join(fs, threads, started);
 	return err;
 }

@@ -189,13 +189,13 @@ static int dress_root(const struct af_fs *fs, struct af_upper *upper)
 	return err ? err : copyup_dress(fs, at.lower, st, at.upper);
 }
 
-static int log_source(const struct af_fs *fs, struct af_upper *upper, const char *path)
+static int log_source(const struct af_fs *fs, struct af_upper *upper)
 {
 	struct stat st;
 	struct delta_source source = {
 		.dev = fs->layer.root.st_dev,
 		.ino = fs->layer.root.st_ino,
-		.path = path,
+		.path = fs->source_path,
 		.is_volatile = !upper->sync,
 	};
 
@@ -207,9 +207,9 @@ static int log_source(const struct af_fs *fs, struct af_upper *upper, const char
 }
 
 /* The first records of a new delta, or one that was merged; its root's attributes. */
-static int begin_new(struct af_fs *fs, struct af_upper *upper, const char *source)
+static int begin_new(struct af_fs *fs, struct af_upper *upper)
 {
-	int err = log_source(fs, upper, source);
+	int err = log_source(fs, upper);
 
 	return err ? err : dress_root(fs, upper);
 }
@@ -240,17 +240,13 @@ static int check_source(struct af_fs *fs, struct af_upper *upper, const char *de
 	return got;
 }
 
-static int begin(struct af_fs *fs, struct af_upper *upper, const struct fs_options *options,
-	const char *policy_text)
+static int begin(struct af_fs *fs, struct af_upper *upper)
 {
-	af_autofree char *source = realpath(options->source, NULL);
-	struct delta_policy policy = {.text = policy_text};
+	struct delta_policy policy = {.text = fs->policy_text};
 	struct delta_mount mount = {.time_ns = delta_now_ns()};
-	int err = source ? 0 : -errno;
+	int err = upper->delta.is_new ? begin_new(fs, upper)
+				      : check_source(fs, upper, fs->options->delta);
 
-	if (!err)
-		err = upper->delta.is_new ? begin_new(fs, upper, source)
-					  : check_source(fs, upper, options->delta);
 	if (err)
 		return err;
 	err = delta_log_policy(&upper->delta.log, &policy);
@@ -271,50 +267,75 @@ static bool is_source(const struct af_fs *fs, const char *path)
 		st.st_dev == fs->layer.root.st_dev;
 }
 
-int upper_open(struct af_fs *fs, const struct fs_options *options, const char *policy_text)
+/* The delta is open. */
+static int set_up(struct af_fs *fs, struct af_upper *upper)
 {
-	struct delta_fault fault = {{0}};
-	struct af_upper *upper;
-	int err;
+	int err = 0;
 
-	if (!options->delta)
-		return 0;
-	upper = calloc(1, sizeof(*upper));
-	if (!upper)
-		return -ENOMEM;
-	if (is_source(fs, options->delta)) {
-		log_error("delta: %s: it is the source itself", options->delta);
-		free(upper);
-		return -ECANCELED;
-	}
-	upper->delta.is_volatile = options->is_volatile;
-	err = delta_open(&upper->delta, options->delta, DELTA_WRITE, &fault);
-	if (err) {
-		log_error("delta: %s: %s", options->delta, fault.text);
-		free(upper);
-		return err;
-	}
 	init_locks(upper);
 	upper->sync = !upper->delta.is_volatile;
 	upper->layer = (struct af_layer){.root_fd = upper->delta.upper_fd, .alone = true};
-	upper->limit_bytes = options->quota_bytes;
-	upper->limit_files = options->quota_files;
+	upper->limit_bytes = fs->options->quota_bytes;
+	upper->limit_files = fs->options->quota_files;
 	if (fstat(upper->delta.dir_fd, &upper->dir) != 0 ||
 		fstat(upper->delta.upper_fd, &upper->layer.root) != 0)
 		err = -errno;
 	if (!err)
-		err = begin(fs, upper, options, policy_text);
+		err = begin(fs, upper);
 	if (!err)
 		err = upper_count_used(upper);
+	if (err && err != -ECANCELED)
+		log_error("delta: %s: %s", fs->options->delta, strerror(-err));
+	return err;
+}
+
+static int open_at(struct af_fs *fs, const char *path, bool quiet)
+{
+	struct af_upper *upper = calloc(1, sizeof(*upper));
+	struct delta_fault fault = {{0}};
+	int err;
+
+	if (!upper)
+		return -ENOMEM;
+	upper->delta.is_volatile = fs->options->is_volatile;
+	err = delta_open(&upper->delta, path, DELTA_WRITE, &fault);
 	if (err) {
-		if (err != -ECANCELED)
-			log_error("delta: %s: %s", options->delta, strerror(-err));
+		if (!quiet || err != -EBUSY)
+			log_error("delta: %s: %s", fs->options->delta, fault.text);
+		free(upper);
+		return err;
+	}
+	err = set_up(fs, upper);
+	if (err) {
 		delta_close(&upper->delta);
 		free(upper);
 		return err;
 	}
 	fs->upper = upper;
 	return 0;
+}
+
+int upper_open(struct af_fs *fs)
+{
+	const char *path = fs->options->delta;
+
+	if (!path)
+		return 0;
+	if (is_source(fs, path)) {
+		log_error("delta: %s: it is the source itself", path);
+		return -ECANCELED;
+	}
+	fs->source_path = realpath(fs->options->source, NULL);
+	if (!fs->source_path) {
+		log_error("source: %s: %s", fs->options->source, strerror(errno));
+		return -ECANCELED;
+	}
+	return open_at(fs, path, false);
+}
+
+int upper_reopen(struct af_fs *fs, int dir_fd, bool quiet)
+{
+	return open_at(fs, layer_fd_path(dir_fd).text, quiet);
 }
 
 void upper_close(struct af_upper *upper)

@@ -50,10 +50,15 @@ struct af_upper {
 };
 
 /*
- * Opens the delta that the options name, made for this source where it is new; reported.
- * policy_text: what rules_dump() has written, for the log. *upper is NULL where none is asked for.
+ * Opens the delta that the options name, made for this source where it is new; reported. fs->upper is
+ * NULL where none is asked for.
  */
-int upper_open(struct af_fs *fs, const struct fs_options *options, const char *policy_text);
+int upper_open(struct af_fs *fs);
+/*
+ * The same for one that was closed to be merged; dir_fd is of its directory (borrowed). quiet: -EBUSY,
+ * somebody has it, is not reported.
+ */
+int upper_reopen(struct af_fs *fs, int dir_fd, bool quiet);
 /* Notes an end in order, and closes. */
 void upper_close(struct af_upper *upper);
 

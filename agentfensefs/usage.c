@@ -26,6 +26,7 @@ void options_print_help(void)
 	      "  threads=N              worker threads (one a processor, 2 to 8)\n"
 	      "  foreground             stay in the foreground (also -f)\n"
 	      "  ready_fd=N             write a line to descriptor N once the mount answers\n"
+	      "  hold_fd=N              a socket by which the mount is held for a merge\n"
 	      "  lend=UID:GID           root only: show root's files as UID's, act as root for it\n"
 	      "  delta=DIR              writes go to DIR, SOURCE stays as it is\n"
 	      "  quota=BYTES            at most so much in the delta (K, M, G, T)\n"

@@ -316,19 +316,19 @@ static void filesystem_line(void **state)
 	f.opts.item_count = 2;
 	f.identity.as_root = f.identity.lend = true;
 	assert_int_equal(make(&f, no_words), 0);
-	plan_fs_argv(&f.plan, &f.argv, "fs", "/source", "/point", 7, 9);
+	plan_fs_argv(&f.plan, &f.argv, "fs", "/source", "/point", 7, 9, 11);
 	assert_int_equal(words_error(&f.argv), 0);
 	assert_int_equal(FIND(&f, "fs", "-f", "--ready-fd", "7", "-o", "fsname=workspace", "-o",
 				 "preset=agent-safe", "-o", "rule=none:a\\,b\\\\c", "-o",
 				 "rule=write:/x", "-o", "allow_other", "-o", "lend=1000:100", "-o",
-				 "audit=fd:9", "/source", "/point"),
+				 "audit=fd:9", "-o", "hold_fd=11", "/source", "/point"),
 		0);
 	end(&f);
 	/* A policy of one's own takes the default preset's place. */
 	items[0] = (struct af_item){AF_ITEM_POLICY, (char[]){"mine.conf"}};
 	f.identity.as_root = f.identity.lend = false;
 	assert_int_equal(make(&f, no_words), 0);
-	plan_fs_argv(&f.plan, &f.argv, "fs", "/source", "/point", 7, -1);
+	plan_fs_argv(&f.plan, &f.argv, "fs", "/source", "/point", 7, -1, -1);
 	assert_int_equal(FIND(&f, "fs", "-f", "--ready-fd", "7", "-o", "fsname=workspace", "-o",
 				 "policy=mine.conf", "-o", "rule=write:/x", "/source", "/point"),
 		0);
@@ -347,7 +347,7 @@ static void filesystem_with_a_delta(void **state)
 		assert_int_equal(make(&f, no_words), 0);
 		f.plan.delta = "/a,b";
 		f.plan.delta_temporary = temporary;
-		plan_fs_argv(&f.plan, &f.argv, "fs", "/source", "/point", 7, -1);
+		plan_fs_argv(&f.plan, &f.argv, "fs", "/source", "/point", 7, -1, -1);
 		assert_true(FIND(&f, "-o", "delta=/a\\,b") > 0);
 		assert_true(FIND(&f, "-o", "quota=5M") > 0);
 		/* The caller's own outlives the machine. */

@@ -43,7 +43,7 @@ like "$(list --state "$T/state")" "$T/state/deltas/" '--state says where'
 is "$("$AFRUN" --list -C "$T/nowhere" 2>&1; echo $?)" \
 	"afrun: --source: $T/nowhere: No such file or directory"$'\n125' 'no such directory'
 is "$(list -p read 2>&1; echo $?)" \
-	$'afrun: --preset: has no meaning with --status, --diff, --stop or --list\n125' 'what means nothing'
+	$'afrun: --preset: has no meaning with --status, --diff, --merge, --stop or --list\n125' 'what means nothing'
 list --json >/dev/full 2>"$T/err"
 is "$? $(cat "$T/err")" '125 afrun: stdout: No space left on device' 'what cannot be written is told'
 done_testing

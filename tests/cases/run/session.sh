@@ -176,11 +176,11 @@ refused '--json: belongs to the session'"'"'s --start' -S x --json -c true
 refused '--timeout: is for a command; --idle ends a session' -S x --start -t 5
 refused '--start: -c: a session is started first, and then given commands' -S x --start -c true
 refused '--start: true: a session is started first, and then given commands' -S x --start true
-refused '--start, --status, --diff, --stop: which session? -S NAME' --start
+refused '--start, --status, --diff, --merge, --stop: which session? -S NAME' --start
 refused '--list: is of all sessions; --status is of one' -S x --list
-refused '--start, --status, --diff, --stop, --list: only one of them' -S x --start --stop
+refused '--start, --status, --diff, --merge, --stop, --list: only one of them' -S x --start --stop
 refused '--idle, --json: are for sessions: -S NAME' --idle 5 true
-refused 'true: --status, --diff, --stop and --list run no command' -S x --stop true
-refused '--source: has no meaning with --status, --diff, --stop or --list' -S x --stop -C /
+refused 'true: --status, --diff, --merge, --stop and --list run no command' -S x --stop true
+refused '--source: has no meaning with --status, --diff, --merge, --stop or --list' -S x --stop -C /
 is "$(ls -A "$XDG_RUNTIME_DIR")" '' 'and nothing was made'
 done_testing
