@@ -83,8 +83,11 @@ static struct timespec after_ms(int ms)
 	return at;
 }
 
-/* Each of them may be about to wait for a request that never comes, so they are woken more than once. */
-static int park_all(struct af_hold *hold, const pthread_t *workers, size_t count)
+/*
+ * Each of them may be about to wait for a request that never comes, so they are woken more than once. Who
+ * serves one is not: a call of theirs could be cut short, and the error would be the caller's.
+ */
+static int park_all(struct af_hold *hold, struct af_worker *workers, size_t count)
 {
 	int tries = PARK_TIMEOUT_MS / PARK_TRY_MS;
 	bool all;
@@ -95,7 +98,8 @@ static int park_all(struct af_hold *hold, const pthread_t *workers, size_t count
 		int err = 0;
 
 		for (size_t i = 0; i < count; i++)
-			pthread_kill(workers[i], SIGUSR2);
+			if (!atomic_load(&workers[i].serves))
+				pthread_kill(workers[i].thread, SIGUSR2);
 		pthread_mutex_lock(&hold->lock);
 		while (hold->parked < count && !err)
 			err = pthread_cond_timedwait(&hold->changed, &hold->lock, &until);
@@ -141,7 +145,7 @@ static int retake_delta(struct af_fs *fs)
 
 /* ---- what is asked for --------------------------------------------------------------------------- */
 
-static const char *do_hold(struct af_fs *fs, const pthread_t *workers, size_t count)
+static const char *do_hold(struct af_fs *fs, struct af_worker *workers, size_t count)
 {
 	if (!fs->upper || park_all(&fs->hold, workers, count))
 		return "busy";
@@ -169,7 +173,7 @@ static void answer(const struct af_hold *hold, const char *word)
 	send(hold->fd, word, strlen(word), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-enum hold_step hold_asked(struct af_fs *fs, const pthread_t *workers, size_t count)
+enum hold_step hold_asked(struct af_fs *fs, struct af_worker *workers, size_t count)
 {
 	struct af_hold *hold = &fs->hold;
 	enum hold_step step = HOLD_NOTHING;

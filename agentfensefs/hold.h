@@ -21,6 +21,13 @@
 
 struct af_fs;
 
+/* A thread that answers requests. */
+struct af_worker {
+	struct af_fs *fs;
+	pthread_t thread;
+	atomic_bool serves; /* a request; else it waits for one */
+};
+
 struct af_hold {
 	int fd; /* where we are asked; -1: nobody can. Borrowed: it came with the command line */
 	atomic_bool parks; /* workers are to stop before their next request */
@@ -49,7 +56,7 @@ static inline void hold_point(struct af_hold *hold)
  * In the main thread, which serves nothing else meanwhile: something has come on hold->fd. HOLD_GOES_ON:
  * the kernel's caches are to be expired, now that workers answer again.
  */
-enum hold_step hold_asked(struct af_fs *fs, const pthread_t *workers, size_t count);
+enum hold_step hold_asked(struct af_fs *fs, struct af_worker *workers, size_t count);
 /* Whether the mount is held: then nothing may be said to the kernel, which could wait for an answer. */
 bool hold_is_held(const struct af_hold *hold);
 /* Workers go on, if only to end. */

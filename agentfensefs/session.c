@@ -108,15 +108,18 @@ void session_started(struct af_fs *fs)
 
 static void *work(void *arg)
 {
-	struct af_fs *fs = arg;
+	struct af_worker *worker = arg;
+	struct af_fs *fs = worker->fs;
 	struct fuse_buf buffer = {0};
 	int got = cred_thread_init();
 
 	if (got < 0)
 		log_error("worker: unshare: %s", strerror(-got));
 	while (got >= 0 && !fuse_session_exited(fs->session)) {
+		atomic_store_explicit(&worker->serves, false, memory_order_relaxed);
 		hold_point(&fs->hold);
 		got = fuse_session_receive_buf(fs->session, &buffer);
+		atomic_store_explicit(&worker->serves, true, memory_order_relaxed);
 		if (got > 0)
 			fuse_session_process_buf(fs->session, &buffer);
 		else if (got == -EINTR || got == -EAGAIN)
@@ -165,9 +168,9 @@ static bool handle_signal(struct af_fs *fs, const struct signalfd_siginfo *info)
 }
 
 /* Something was asked over hold_fd. Returns 0, or -errno: the mount is to end. */
-static int take_hold(struct af_fs *fs, const pthread_t *threads, unsigned int count)
+static int take_hold(struct af_fs *fs, struct af_worker *workers, unsigned int count)
 {
-	switch (hold_asked(fs, threads, count)) {
+	switch (hold_asked(fs, workers, count)) {
 	case HOLD_NOTHING:
 		break;
 	case HOLD_GOES_ON:
@@ -183,7 +186,7 @@ static int take_hold(struct af_fs *fs, const pthread_t *threads, unsigned int co
 }
 
 static int watch(struct af_fs *fs, int signal_fd, void (*ready)(struct af_fs *fs),
-	const pthread_t *threads, unsigned int count)
+	struct af_worker *workers, unsigned int count)
 {
 	struct pollfd fds[] = {{.fd = signal_fd, .events = POLLIN},
 		{.fd = fs->event_fd, .events = POLLIN}, {.events = POLLIN}, {.events = POLLIN}};
@@ -210,7 +213,7 @@ static int watch(struct af_fs *fs, int signal_fd, void (*ready)(struct af_fs *fs
 		}
 		if (fds[2].revents)
 			stale_drop(fs);
-		err = fds[3].revents ? take_hold(fs, threads, count) : 0;
+		err = fds[3].revents ? take_hold(fs, workers, count) : 0;
 		if (err)
 			return err;
 	}
@@ -237,34 +240,34 @@ static void join_one(pthread_t thread)
 }
 
 /* Ends the workers, each of which may be waiting for a request that never comes. */
-static void join(struct af_fs *fs, const pthread_t *threads, unsigned int count)
+static void join(struct af_fs *fs, const struct af_worker *workers, unsigned int count)
 {
 	fuse_session_exit(fs->session);
 	hold_let_go(&fs->hold);
 	for (unsigned int i = 0; i < count; i++)
-		pthread_kill(threads[i], SIGUSR2);
+		pthread_kill(workers[i].thread, SIGUSR2);
 	for (unsigned int i = 0; i < count; i++)
-		join_one(threads[i]);
+		join_one(workers[i].thread);
 }
 
 int session_run(struct af_fs *fs, void (*ready)(struct af_fs *fs))
 {
 	sigset_t set = signal_set();
 	af_autoclose int signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	af_autofree pthread_t *threads =
-		reallocarray(NULL, fs->options->threads, sizeof(pthread_t));
+	af_autofree struct af_worker *workers = calloc(fs->options->threads, sizeof(*workers));
 	unsigned int started = 0;
 	int err = 0;
 
-	if (signal_fd < 0 || !threads)
+	if (signal_fd < 0 || !workers)
 		return -errno;
 	while (started < fs->options->threads && !err) {
-		err = -pthread_create(&threads[started], NULL, work, fs);
+		workers[started].fs = fs;
+		err = -pthread_create(&workers[started].thread, NULL, work, &workers[started]);
 		if (!err)
 			started++;
 	}
 	/* Fewer threads than asked for serve as well, only slower. */
-	err = started > 0 ? watch(fs, signal_fd, ready, threads, started) : err;
-	join(fs, threads, started);
+	err = started > 0 ? watch(fs, signal_fd, ready, workers, started) : err;
+	join(fs, workers, started);
 	return err;
 }
