@@ -219,6 +219,8 @@ static int fs_init(struct af_fs *fs, const struct fs_options *options, const cha
 
 static void fs_fini(struct af_fs *fs)
 {
+	if (fs->upper)
+		delta_lock_ends(&fs->upper->delta);
 	if (fs->table.by_id)
 		table_fini(&fs->table);
 	if (fs->dirfds.limit)

@@ -169,6 +169,8 @@ int delta_open(
 void delta_close(struct af_delta *delta);
 /* Names this process as the holder of the lock, which fork(2) passes on: for a daemon's child. */
 void delta_lock_claim(const struct af_delta *delta);
+/* Tells those who want the lock that it will be free as soon as what is left is written: they wait. */
+void delta_lock_ends(const struct af_delta *delta);
 
 /*
  * Empties it after a merge or for --discard, under its lock: upper is exchanged for an empty one

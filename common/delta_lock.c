@@ -13,10 +13,12 @@
 #include <time.h>
 
 /*
- * Who only looks has the lock for a moment, and so has a mount that was just ended, which umount(8) does
- * not wait for; so long it is tried again.
+ * Who only looks has the lock for a moment; so long it is tried again. A mount that was ended has it until
+ * the log is synced, which umount(8) does not wait for: it says so, and is waited for longer.
  */
-enum { TRIES = 100, WAIT_NS = 10000000 };
+enum { TRIES = 100, TRIES_ENDING = 1000, WAIT_NS = 10000000 };
+
+static const char ENDING[] = " ends";
 
 static int open_lock(const struct af_delta *delta, enum delta_use use)
 {
@@ -39,6 +41,13 @@ static int busy(int fd, struct delta_fault *fault)
 	return delta_fail(fault, -EBUSY, "in use by process %.*s", (int)digits, text);
 }
 
+static bool holder_ends(int fd)
+{
+	char text[32] = "";
+
+	return pread(fd, text, sizeof(text) - 1, 0) > 0 && strstr(text, ENDING);
+}
+
 static int take(int fd)
 {
 	const struct timespec wait = {.tv_nsec = WAIT_NS};
@@ -46,16 +55,18 @@ static int take(int fd)
 	for (int tries = 1;; tries++) {
 		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
 			return 0;
-		if (errno != EINTR && (errno != EWOULDBLOCK || tries == TRIES))
+		if (errno != EINTR && errno != EWOULDBLOCK)
 			return -errno;
+		if (tries >= TRIES && (tries >= TRIES_ENDING || !holder_ends(fd)))
+			return -EWOULDBLOCK;
 		nanosleep(&wait, NULL);
 	}
 }
 
-static void name_holder(int fd)
+static void name_holder(int fd, const char *state)
 {
-	char text[16];
-	int len = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
+	char text[32];
+	int len = snprintf(text, sizeof(text), "%ld%s\n", (long)getpid(), state);
 
 	/* The lock holds without it: on a full disk nobody is named. */
 	if (ftruncate(fd, 0) == 0 && pwrite(fd, text, (size_t)len, 0) < len)
@@ -92,7 +103,7 @@ int delta_lock(struct af_delta *delta, enum delta_use use, struct delta_fault *f
 	/* What has another name is not ours to write to; what has none was removed meanwhile. */
 	if (!S_ISREG(st.st_mode) || st.st_nlink != 1)
 		return delta_fail(fault, -EPERM, "meta/lock: not a file of its own");
-	name_holder(fd);
+	name_holder(fd, "");
 	delta->lock_fd = af_steal_fd(&fd);
 	return 0;
 }
@@ -100,5 +111,11 @@ int delta_lock(struct af_delta *delta, enum delta_use use, struct delta_fault *f
 void delta_lock_claim(const struct af_delta *delta)
 {
 	if (delta->lock_fd >= 0)
-		name_holder(delta->lock_fd);
+		name_holder(delta->lock_fd, "");
+}
+
+void delta_lock_ends(const struct af_delta *delta)
+{
+	if (delta->lock_fd >= 0)
+		name_holder(delta->lock_fd, ENDING);
 }

@@ -104,6 +104,20 @@ not_synced()
 	umount_fs "$MNT"
 }
 
+# umount(8) does not wait for the log's last sync, which a busy disk can make long.
+ended_slowly()
+{
+	begin
+	echo + >>"$MNT/f"
+	trace -e inject=fdatasync:delay_enter=2500000 || { ok 1 'traces'; return; }
+	umount_fs "$MNT"
+	mount_fs -o "rule=write:/,passthrough=no,delta=$DELTA" "$SRC" "$MNT"
+	ok $? 'a delta whose mount is about to end is waited for'
+	end_trace
+	is "$(cat "$MNT/f")" $'lower\n+' '... and has it all'
+	umount_fs "$MNT"
+}
+
 # ---- what fails ----------------------------------------------------------------------------------
 
 # Each operation is tried in a directory of its own; its second function says what has become of it.
@@ -237,6 +251,7 @@ umount_fs "$MNT"
 
 synced
 not_synced
+ended_slowly
 failing EIO "${OPERATIONS[@]}"
 failing ENOSPC append remove over tree
 done_testing
