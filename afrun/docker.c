@@ -57,14 +57,29 @@ static void add_part(struct af_words *argv, const char *place, const char *prefi
 	free(src);
 }
 
-static void add_tmpfs(
-	struct af_words *argv, const struct af_place *place, const struct af_identity *identity)
+static bool is_podman(const char *client)
 {
+	const char *base = strrchr(client, '/');
+
+	return strstr(base ? base + 1 : client, "podman") != NULL;
+}
+
+/*
+ * Home is the user's own; of all others only the mode counts. Podman has no uid= and gid=, and fills an
+ * empty tmpfs with what is in its place unless told not to.
+ */
+static void add_tmpfs(
+	struct af_words *argv, const struct af_place *place, const struct af_plan *plan)
+{
+	bool podman = is_podman(plan->opts->docker), own = place->mode == 0700;
+
 	words_add(argv, "--tmpfs");
-	/* Home is the user's own; of all others only the mode counts. */
-	if (place->mode == 0700)
+	if (podman)
+		words_addf(argv, "%s:exec,notmpcopyup%s,mode=%04o", place->dst, own ? ",U" : "",
+			place->mode);
+	else if (own)
 		words_addf(argv, "%s:exec,mode=%04o,uid=%u,gid=%u", place->dst, place->mode,
-			identity->uid, identity->gid);
+			plan->identity->uid, plan->identity->gid);
 	else
 		words_addf(argv, "%s:exec,mode=%04o", place->dst, place->mode);
 }
@@ -106,7 +121,7 @@ static void add_place(struct af_words *argv, const struct af_place *place,
 		add_part(argv, input->place, AF_CHANNEL_PLACE, place->src, place->dst, true);
 		break;
 	case AF_PLACE_TMPFS:
-		add_tmpfs(argv, place, plan->identity);
+		add_tmpfs(argv, place, plan);
 		break;
 	default:
 		/* The image's own. */

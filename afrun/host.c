@@ -5,6 +5,7 @@
 
 #include "cleanup.h"
 
+#include <glob.h>
 #include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -21,7 +22,8 @@ static const char *const host_dirs[] = {
 
 /*
  * What programs read from /etc that is neither secret nor about this machine's services: where
- * libraries, alternatives, certificates and locales are, and how shells and tools are set up.
+ * libraries, alternatives, certificates and locales are, and how shells and tools are set up: where
+ * /usr has links to here, too. Each is a pattern of glob(3).
  */
 static const char *const host_etc[] = {
 	"ld.so.cache",
@@ -42,6 +44,13 @@ static const char *const host_etc[] = {
 	"protocols",
 	"fonts",
 	"perl",
+	"groff",
+	"java-*-openjdk",
+	"maven/m2.conf",
+	"maven/logging",
+	"fpc.cfg",
+	"gnucobol",
+	"vim",
 	"manpath.config",
 	"os-release",
 	"debian_version",
@@ -73,22 +82,36 @@ static void read_dirs(struct af_host *host)
 	}
 }
 
+static void add_etc(struct af_host *host, const char *pattern)
+{
+	char path[64];
+	glob_t found;
+	struct stat st;
+	int status;
+
+	snprintf(path, sizeof(path), "/etc/%s", pattern);
+	status = glob(path, GLOB_NOSORT, NULL, &found);
+	if (status == GLOB_NOSPACE)
+		host->etc_files.error = -ENOMEM;
+	if (status != 0)
+		return;
+	for (size_t i = 0; i < found.gl_pathc; i++) {
+		if (stat(found.gl_pathv[i], &st) < 0)
+			continue;
+		if (S_ISDIR(st.st_mode))
+			words_add(&host->etc_dirs, found.gl_pathv[i]);
+		else if (S_ISREG(st.st_mode) && st.st_mode & S_IROTH)
+			words_add(&host->etc_files, found.gl_pathv[i]);
+	}
+	globfree(&found);
+}
+
 int host_read(struct af_host *host)
 {
 	*host = (struct af_host){0};
 	read_dirs(host);
-	for (const char *const *name = host_etc; *name; name++) {
-		char path[64];
-		struct stat st;
-
-		snprintf(path, sizeof(path), "/etc/%s", *name);
-		if (stat(path, &st) < 0)
-			continue;
-		if (S_ISDIR(st.st_mode))
-			words_add(&host->etc_dirs, path);
-		else if (S_ISREG(st.st_mode) && st.st_mode & S_IROTH)
-			words_add(&host->etc_files, path);
-	}
+	for (const char *const *pattern = host_etc; *pattern; pattern++)
+		add_etc(host, *pattern);
 	host->localtime = read_link("/etc/localtime");
 	host->resolv = realpath("/etc/resolv.conf", NULL);
 	return words_error(&host->etc_files) ? words_error(&host->etc_files)

@@ -8,8 +8,11 @@
 #include "io.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
 
 /* From here on the streams are the command's alone: whoever reads them sees their end in time. */
 static void let_go_of_streams(void)
@@ -30,6 +33,21 @@ static int write_text(const struct af_plan *plan)
 	int err = fd < 0 ? -errno : io_write_all(fd, text, strlen(text));
 
 	return err ? err : af_steal_fd(&fd);
+}
+
+/*
+ * A pipe without a name is its maker's, mode 0600. Root's command has other ids, and could not open it as
+ * /dev/stdin or /dev/stderr; nobody else comes by its name.
+ */
+static void open_pipe(int fd)
+{
+	static const mode_t may[] = {S_IRUSR | S_IRGRP | S_IROTH, S_IWUSR | S_IWGRP | S_IWOTH};
+	struct statfs fs;
+	struct stat st;
+
+	if (geteuid() == 0 && fstatfs(fd, &fs) == 0 && fs.f_type == PIPEFS_MAGIC &&
+		fstat(fd, &st) == 0)
+		(void)!fchmod(fd, (st.st_mode & ALLPERMS) | may[fd != STDIN_FILENO]);
 }
 
 int launch_command(const struct af_run *run, const struct af_terminal *terminal)
@@ -54,8 +72,10 @@ int launch_command(const struct af_run *run, const struct af_terminal *terminal)
 	for (int i = 0; i < 3; i++) {
 		if (run->closed_std & 1U << i)
 			message.value |= closed[i];
-		else if (!(message.value & own[i]))
+		else if (!(message.value & own[i])) {
+			open_pipe(i);
 			fds[count++] = i;
+		}
 	}
 	err = control_send(run->sandbox->control, &message, fds, count);
 	let_go_of_streams();

@@ -11,6 +11,9 @@ export BUILD
 
 root() { [ "$(id -u)" -eq 0 ]; }
 
+# So that no case is the first to need that user, and gets to read what is said of it.
+! root || tests/as-user true
+
 # The ordinary user must reach the tree. Below a directory closed to others (a clone in /root) it is
 # shown in another place, in a mount namespace of our own.
 if root && [ "${AS_USER:-}" != 0 ] && ! tests/as-user test -x "$BUILD/tests/reap" 2>/dev/null; then
@@ -33,7 +36,7 @@ fi
 as_user=() delta=()
 for file in "${tests[@]}"; do
 	case $file in
-	*/cases/fs/* | */run/end.sh | */run/options.sh | */run/status.sh | */run/terminal.sh | */run_isolation.sh)
+	*/cases/fs/* | */run/end.sh | */run/options.sh | */run/programs.sh | */run/status.sh | */run/terminal.sh | */run_isolation.sh)
 		delta+=("delta:$file") ;;&
 	*/cases/fs/* | */cases/policy/* | */cases/run/* | */cases/security/* | */cases/sync/*)
 		as_user+=("user:$file") ;;
