@@ -64,7 +64,8 @@ FIXTURES = attack delta_layers delta_names fs_handles fs_race fsdiff journals li
 CRASH_WALK = crash_walk crash_check crash_setup crash_trace crash_tree
 FUZZERS = fuzz_policy fuzz_delta
 FUZZ_SECONDS = 60
-BENCHES = bench_policy
+BENCHES = bench_policy bench_work
+BENCH_PROBE = $(B)/bench/bench_probe.so
 
 # ---- variants: make [asan|ubsan|tsan] [check ...] -----------------------------------------------
 
@@ -252,13 +253,23 @@ demo: deps
 demo-only: all
 	@tests/demo/run.sh
 
+# SECTIONS, LINES, SYSTEMS, USERS, TINY ...: see tests/bench/run.sh. What is compared and is not there is left out.
 bench: deps
+	@.ci/deps bench || [ "$$(id -u)" -ne 0 ]
+	$(again) $(jobs) bench-programs
 	$(again) bench-only
-bench-only: all $(BENCHES:%=$(B)/bench/%)
-	@BUILD='$(abspath $(B))' tests/bench/run.sh
+bench-programs: all $(BENCHES:%=$(B)/bench/%) $(BENCH_PROBE)
+bench-only: bench-programs
+	@BUILD='$(abspath $(B))' tests/bench/run.sh $(SECTIONS)
+bench-readme:
+	@BUILD='$(abspath $(B))' tests/bench/run.sh --readme
 $(BENCHES:%=$(B)/bench/%): $(B)/bench/%: $(B)/obj/tests/bench/%.o $(B)/libcommon.a
 	$(link)
 $(BENCHES:%=$(B)/bench/%): LIBS = $(LIBS_COMMON)
+$(BENCH_PROBE): tests/bench/bench_probe.c $(B)/flags
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(DEFINES) -std=gnu11 -O2 -fPIC -shared -pthread $(WARNINGS) -o $@ $<
 
 # libFuzzer needs clang, and all of what it looks into compiled by it. New inputs stay in build/.
 FUZZ_CC = clang
@@ -299,7 +310,7 @@ print-common:
 print-lists:
 	@printf '%s\n' $(COMMON:%=common/%.c) $(FS:%=agentfensefs/%.c) $(RUN:%=afrun/%.c) \
 		$(SYNC:%=afsyncd/%.c) $(PROGRAMS:%=%/main.c) $(SHELL_C) afrun/inside_static.c $(UNITS:%=tests/unit/%.c) $(SYS:%=tests/%.c) tests/reap.c \
-		$(FIXTURES:%=tests/fixtures/%.c) $(CRASH_WALK:%=tests/fixtures/%.c) $(FUZZERS:%=tests/fuzz/%.c) $(BENCHES:%=tests/bench/%.c)
+		$(FIXTURES:%=tests/fixtures/%.c) $(CRASH_WALK:%=tests/fixtures/%.c) $(FUZZERS:%=tests/fuzz/%.c) $(BENCHES:%=tests/bench/%.c) tests/bench/bench_probe.c
 lint-shell:
 	@printf '%s\n' $(SCRIPTS) | xargs -P$(shell nproc) -n4 shellcheck -x
 lint-man:
@@ -363,7 +374,8 @@ help:
 #? make asan check   the tests on a build with a sanitizer: asan, ubsan or tsan
 #? make lint         all checks of the code; make format mends its layout
 #? make fuzz         each fuzzer for FUZZ_SECONDS=60, or FUZZ_RUNS=N from one seed
-#? make bench        measure
+#? make bench        measure, beside others; LINES="find git-status" some, TINY=1 only see that it runs
+#? make bench-readme put what was measured into README
 #? make install      to PREFIX=/usr/local, below DESTDIR; make uninstall takes all of it away
 #? make clean        what was built; make distclean also the libfuse that deps built
 #?
@@ -373,7 +385,7 @@ help:
 .SECONDARY:
 .DELETE_ON_ERROR:
 FORCE:
-.PHONY: all $(VARIANTS) objects test-programs deps check check-only unit demo demo-only bench bench-only \
+.PHONY: all $(VARIANTS) objects test-programs deps check check-only unit demo demo-only bench bench-programs bench-only bench-readme \
 	fuzz fuzz-only lint lint-format lint-tree lint-shell lint-man lint-cppcheck lint-analyzer \
 	lint-tidy print-common print-lists format install uninstall clean distclean help FORCE
 .DEFAULT_GOAL := all

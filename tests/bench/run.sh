@@ -1,51 +1,87 @@
 #!/bin/bash
-# run.sh: the figures that the documentation gives, measured here and now. BUILD is what is measured.
+# run.sh [SECTION...]: measures, here and now. BUILD is what is measured; the results are put into BUILD/bench.
 #
-# Prints `NAME VALUE UNIT` a line. Figures of programs are the median of several runs; two that are
-# compared are run alternately.
+#     lines     each line of work on each system, interleaved, as ratios to the native directory
+#     growth    how costs grow with rules, depth, directories, mounts and changes
+#     costs     requests a file, and system calls, allocations and lock waits a request
+#     figures   the policy alone, starting a mount and a sandbox, --explain
+#     copyup merge start      the first write to a file; merging; afrun beside bare bubblewrap
+#     scale many              a walk of a million files; many sandboxes at once
+#
+# With no section: the first four; with LINES, the first alone. The environment:
+#
+#     LINES SYSTEMS USERS     some of them: LINES='find git-status' SYSTEMS='native afs-direct' USERS=root
+#     ROUNDS FILES SIZE       and the other sizes of setting.sh; TINY=1: as small as can be, and all must be there
+#     MEMORY=8                on an ext4 of so many GiB in memory, as root; else TMPDIR says where
+#     CORE=0                  the core on which all of it runs; `no`: anywhere
+#
+# run.sh --readme: measures nothing; puts the last results, the table and the picture, into README.
 set -euo pipefail
-cd "$(dirname "$0")/../.."
+shopt -u checkwinsize # bash would set LINES
+here=$(cd "$(dirname "$0")" && pwd -P)
+export BUILD=${BUILD:-${here%/tests/bench}/build}
 
-afs=$BUILD/agentfensefs
-afrun=$BUILD/afrun
-dir=$(mktemp -d)
-trap 'umount "$dir/mnt" 2>/dev/null || :; rm -rf --one-file-system "$dir"' EXIT
-mkdir "$dir/src" "$dir/mnt"
-echo data >"$dir/src/file"
+report() { awk -v form="$1" -f "$here/picture.awk" -f "$here/report.awk" "$2"; }
 
-# now: microseconds
-now() { echo "${EPOCHREALTIME/[.,]/}"; }
-
-# Prints how long a command takes, in microseconds.
-time_of()
+# Between two lines of README that say `bench`.
+readme()
 {
-	local began
-	began=$(now)
-	"$@" >/dev/null
-	echo $(($(now) - began))
+	local text
+	cp "$BUILD/bench/result.svg" "$here/result.svg"
+	text=$(report markdown "$BUILD/bench/result.tsv")
+	TEXT=$text awk '/^<!-- bench -->$/ { print; print ENVIRON["TEXT"] "\n"; skip = 1 }
+		/^<!-- end of bench -->$/ { skip = 0 }
+		!skip' "$here/../../README.md" >"$BUILD/bench/README.md"
+	cat "$BUILD/bench/README.md" >"$here/../../README.md"
+}
+if [ "${1:-}" = --readme ]; then
+	readme
+	exit
+fi
+
+machine()
+{
+	local filesystem
+	filesystem=$(df --output=fstype "${TMPDIR:-/tmp}" | tail -n 1)
+	[ -z "${MEMORY:-}" ] || filesystem='ext4 in memory'
+	printf 'machine\t%s\t%s\n' cores "$(nproc --all)" kernel "$(uname -r | sed 's/^\([0-9.]*[0-9]\).*/\1/')" \
+		filesystem "$filesystem" core "${CORE:-0}"
 }
 
-median() { sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
+# figures_of COMMAND...: what prints `NAME VALUE UNIT [LEAST MOST]` a line
+figures_of() { "$@" | awk '{ printf "figure\t%s\t%s\t%s\t%s\t%s\n", $1, $2, $3, $4, $5 }'; }
 
-usable() { "$afs" -o default=write "$dir/src" "$dir/mnt" && cat "$dir/mnt/file"; }
-bare_bwrap() { bwrap --unshare-all --ro-bind / / --dev /dev --proc /proc true; }
-our_run() { "$afrun" -q --direct -C "$dir/src" -- true; }
+section()
+{
+	case $1 in
+	lines) "$here/compare.sh" ;;
+	growth) ROUNDS=${GROWTH_ROUNDS:-${TINY:-3}} "$here/growth.sh" ;;
+	costs) LINES=${LINES:-${TINY:+read tar}} "$here/cost.sh" ;;
+	figures) figures_of "$here/figures.sh" ;;
+	copyup | merge | many) figures_of "$here/$1.sh" ;;
+	start) "$here/afrun_start.sh" >&2 ;;
+	scale) "$here/scale.sh" >&2 ;;
+	*) echo "run.sh: $1: no such section" >&2; return 2 ;;
+	esac
+}
 
-"$BUILD/bench/bench_policy"
-
-for _ in $(seq 11); do
-	time_of usable
-	umount "$dir/mnt"
-done | median | awk '{ print "mount_start_to_usable", $1 / 1000, "ms" }'
-
-for _ in $(seq 11); do
-	echo "bwrap $(time_of bare_bwrap)" "afrun $(time_of our_run)"
-done >"$dir/runs"
-awk '{ print $2 }' "$dir/runs" | median | awk '{ print "bwrap_true", $1 / 1000, "ms" }'
-awk '{ print $4 }' "$dir/runs" | median | awk '{ print "afrun_true", $1 / 1000, "ms" }'
-
-# 1,000 rules and a million paths, through a pipe.
-seq 1000 | awk '{ printf "read(\"/d%d/**/*.c\")\n", $1 }' >"$dir/rules.conf"
-seq 1000000 | awk '{ printf "d%d/src/f%d.c\n", $1 % 1000, $1 }' >"$dir/paths"
-explain() { "$afs" --explain -o "policy=$dir/rules.conf" <"$dir/paths"; }
-time_of explain | awk '{ printf "explain_paths_per_second %d 1/s\n", 1e12 / $1 }'
+if [ $# -eq 0 ]; then
+	case ${LINES:-} in
+	'' | *[0-9]*) set -- lines growth costs ;;
+	*) set -- lines ;;
+	esac
+	[ $# -eq 1 ] || [ -n "${TINY:-}" ] || set -- "$@" figures
+fi
+mkdir -p "$BUILD/bench"
+result=$BUILD/bench/result
+machine >"$result.tsv"
+status=0
+for name; do
+	section "$name" >>"$result.tsv" || status=$?
+done
+report json "$result.tsv" >"$result.json"
+report svg "$result.tsv" >"$result.svg"
+report table "$result.tsv"
+printf '\nin %s: result.tsv, result.json, result.svg\n' "$BUILD/bench"
+[ -z "${TINY:-}" ] || { report check "$result.tsv" && python3 -m json.tool "$result.json" >/dev/null; } || status=1
+exit "$status"
