@@ -10,13 +10,14 @@ for program in podman busybox; do
 	command -v "$program" >/dev/null || skip_all "$program is not installed"
 done
 
-# With its state, images and limits here, and what asks least of the machine.
+# With its state, images and limits here, and what asks least of the machine. (Where memory runs out, conmon
+# leaves a file in the current directory.)
 flags=(--root "$T/podman/root" --runroot "$T/podman/run" --tmpdir "$T/podman/tmp" --storage-driver vfs
 	--cgroup-manager cgroupfs --events-backend file)
 ! command -v runc >/dev/null || flags+=(--runtime runc)
 mkdir "$T/bin" "$T/podman"
 printf '[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]\n' >"$T/podman/conf"
-printf '#!/bin/sh\nexport CONTAINERS_CONF=%q\nexec %q %s "$@"\n' "$T/podman/conf" "$(command -v podman)" \
+printf '#!/bin/sh\ncd %q; export CONTAINERS_CONF=%q\nexec %q %s "$@"\n' "$T" "$T/podman/conf" "$(command -v podman)" \
 	"${flags[*]@Q}" >"$T/bin/my-podman"
 chmod +x "$T/bin/my-podman"
 # For dockerlib.sh.
