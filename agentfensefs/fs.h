@@ -16,6 +16,7 @@
 #include "counters.h"
 #include "dirfd.h"
 #include "gate.h"
+#include "habit.h"
 #include "hold.h"
 #include "inode.h"
 #include "kcache.h"
@@ -44,6 +45,7 @@ struct af_fs {
 	LIST_HEAD(af_listing_list, af_listing) listings; /* open directories; under table.lock */
 	struct af_audit *audit;                          /* NULL: not asked for */
 	struct af_counters counters;
+	struct af_habits habits;
 	/*
 	 * Held for reading from the decision about a new name until the call that makes it, for
 	 * writing while a directory moves: a decision about a path holds for as long as it is used.

@@ -9,9 +9,16 @@
 #include <string.h>
 #include <sys/uio.h>
 #include <time.h>
+#include <xxhash.h>
 
 /* include/uapi/linux/fuse.h since Linux 6.16; libfuse has a call for it since 3.18. */
 enum { NOTIFY_INC_EPOCH = 8 };
+
+/*
+ * What changes again so soon may have the same times: those are of a clock of some milliseconds, or of
+ * two seconds.
+ */
+enum { SETTLED_S = 3 };
 
 struct notify_header {
 	uint32_t len;
@@ -40,13 +47,25 @@ void kcache_init(struct af_fs *fs)
 	fs->kcache = (struct af_kcache){.timeout_s = timeouts[fs->options->cache]};
 }
 
-void kcache_granted(struct af_fs *fs, struct af_inode *inode, double timeout_s)
+uint32_t kcache_until_ms(double timeout_s)
 {
 	/* Beyond an hour does not matter; the clock's grain and the kernel's are taken off. */
 	double ms = timeout_s < 3600 ? timeout_s * 1000 - 20 : 3600e3;
-	uint32_t until = fs->audit && ms > 0 ? kcache_now_ms() + (uint32_t)ms : 0;
+	uint32_t until = ms > 0 ? kcache_now_ms() + (uint32_t)ms : 0;
 
-	__atomic_store_n(&inode->fresh_until_ms, until, __ATOMIC_RELAXED);
+	return ms > 0 && until == 0 ? 1 : until;
+}
+
+bool kcache_is_before(uint32_t until_ms)
+{
+	return until_ms != 0 && (int32_t)(until_ms - kcache_now_ms()) > 0;
+}
+
+void kcache_granted(struct af_fs *fs, struct af_inode *inode, double timeout_s)
+{
+	if (fs->audit)
+		__atomic_store_n(
+			&inode->fresh_until_ms, kcache_until_ms(timeout_s), __ATOMIC_RELAXED);
 }
 
 void kcache_touched(struct af_inode *inode)
@@ -56,9 +75,42 @@ void kcache_touched(struct af_inode *inode)
 
 bool kcache_is_fresh(const struct af_inode *inode)
 {
-	uint32_t until = __atomic_load_n(&inode->fresh_until_ms, __ATOMIC_RELAXED);
+	return kcache_is_before(__atomic_load_n(&inode->fresh_until_ms, __ATOMIC_RELAXED));
+}
 
-	return until != 0 && (int32_t)(until - kcache_now_ms()) > 0;
+/* Which content has these attributes; 0: it cannot be told from the next. */
+static uint64_t content_of(const struct stat *st, uint32_t view)
+{
+	struct {
+		uint64_t dev, ino, size;
+		int64_t times[4];
+		uint64_t view;
+	} what = {st->st_dev, st->st_ino, (uint64_t)st->st_size,
+		{st->st_mtim.tv_sec, st->st_mtim.tv_nsec, st->st_ctim.tv_sec, st->st_ctim.tv_nsec},
+		view};
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME_COARSE, &now);
+	return now.tv_sec - st->st_ctim.tv_sec < SETTLED_S ? 0
+							   : XXH3_64bits(&what, sizeof(what)) | 1;
+}
+
+bool kcache_content(struct af_fs *fs, struct af_inode *inode, const struct stat *st, uint32_t view)
+{
+	uint64_t content = 0;
+
+	switch (fs->options->cache) {
+	case FS_CACHE_NEVER:
+		return false;
+	case FS_CACHE_ALWAYS:
+		content = (uint64_t)view + 1;
+		break;
+	case FS_CACHE_AUTO:
+		content = content_of(st, view);
+		break;
+	}
+	return __atomic_exchange_n(&inode->content, content, __ATOMIC_RELAXED) == content &&
+		content != 0;
 }
 
 static int increment_epoch(struct af_fs *fs)
@@ -109,8 +161,8 @@ static int expire_node(void *arg, struct af_inode *inode)
 
 	if (!fs->kcache.epochs)
 		expire_name(fs, inode);
-	/* A negative offset: attributes only; open files keep their pages. */
-	fuse_lowlevel_notify_inval_inode(fs->session, inode->id, -1, 0);
+	/* A negative offset: attributes only; open files keep their pages, but no directory its listing. */
+	fuse_lowlevel_notify_inval_inode(fs->session, inode->id, S_ISDIR(inode->type) ? 0 : -1, 0);
 	return 0;
 }
 

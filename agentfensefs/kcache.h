@@ -12,6 +12,7 @@
 
 struct af_fs;
 struct af_inode;
+struct stat;
 
 struct af_kcache {
 	double timeout_s;    /* of names and attributes */
@@ -35,7 +36,18 @@ void kcache_granted(struct af_fs *fs, struct af_inode *inode, double timeout_s);
 void kcache_touched(struct af_inode *inode);
 bool kcache_is_fresh(const struct af_inode *inode);
 
+/*
+ * The node is being opened and has these attributes, of which the change time is what counts: whether
+ * the kernel may keep the pages (of a directory: the listing) that it has of the node since it was last
+ * opened. view is the gate's for a directory, else 0. What changed a moment ago is never kept.
+ */
+bool kcache_content(struct af_fs *fs, struct af_inode *inode, const struct stat *st, uint32_t view);
+
 /* Milliseconds of a coarse monotonic clock; wraps after 49 days, never 0. */
 uint32_t kcache_now_ms(void);
+/* When, by that clock, what is sent now with this timeout will have to be asked for again; 0: at once. */
+uint32_t kcache_until_ms(double timeout_s);
+/* Whether that is still to come. */
+bool kcache_is_before(uint32_t until_ms);
 
 #endif

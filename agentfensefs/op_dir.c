@@ -173,6 +173,45 @@ void op_listings_fini(struct af_fs *fs)
 		listing_free(fs, LIST_FIRST(&fs->listings));
 }
 
+static uint32_t thread_of(fuse_req_t req)
+{
+	return (uint32_t)fuse_req_ctx(req)->pid;
+}
+
+/* Whether the listing that the kernel has will do, and not only one with attributes. */
+static bool names_will_do(struct op_ctx *op)
+{
+	struct af_habit *habit = &op->inode->habit;
+
+	if (habit_wants_attributes(&op->fs->habits, op->inode, thread_of(op->req)))
+		return kcache_is_before(
+			atomic_load_explicit(&habit->plus_until_ms, memory_order_relaxed));
+	habit_names_sent(&op->fs->habits, op->inode, thread_of(op->req));
+	return true;
+}
+
+/*
+ * The kernel may keep the listing of what is in one layer, as that directory's times tell all changes.
+ * Changes through the mount it knows of.
+ */
+static void set_caching(struct op_ctx *op, struct fuse_file_info *fi)
+{
+	struct af_dirfd *dirfd;
+	struct stat st;
+	int upper;
+
+	if (op->fs->options->cache == FS_CACHE_NEVER || dirfd_get(op->fs, op->inode, &dirfd) != 0)
+		return;
+	upper = __atomic_load_n(&dirfd->at.upper, __ATOMIC_ACQUIRE);
+	if ((upper < 0 || dirfd->at.lower < 0) &&
+		fstat(upper < 0 ? dirfd->at.lower : upper, &st) == 0) {
+		fi->keep_cache =
+			kcache_content(op->fs, op->inode, &st, op->view.stamp) && names_will_do(op);
+		fi->cache_readdir = __atomic_load_n(&op->inode->content, __ATOMIC_RELAXED) != 0;
+	}
+	dirfd_put(&op->fs->dirfds, dirfd);
+}
+
 void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct gate_op what = {req, "opendir"};
@@ -195,6 +234,7 @@ void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		LIST_INSERT_HEAD(&op.fs->listings, listing, link);
 		pthread_mutex_unlock(&op.fs->table.lock);
 		fi->fh = (uintptr_t)listing;
+		set_caching(&op, fi);
 		if (fuse_reply_open(req, fi) != 0)
 			listing_free(op.fs, listing);
 	}
@@ -208,8 +248,15 @@ void op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	fuse_reply_err(req, 0);
 }
 
+enum af_listing_form {
+	NAMES,
+	PLUS_NAMES, /* as READDIRPLUS has them, but nothing is looked up */
+	PLUS,
+};
+
 /* A reply being filled. */
 struct reply {
+	enum af_listing_form form;
 	char *data;
 	size_t size, used;
 	fuse_ino_t *nodes; /* that the reply names, each counted as looked up once */
@@ -282,7 +329,7 @@ static bool put_plus(struct op_ctx *op, struct reply *reply, const struct af_lis
 	if (need > room)
 		return false;
 	/* The kernel ignores node 0, which "." and ".." and what cannot be looked up have. */
-	if (index >= 2 && reserve_node(reply) && look_up(op, dirfd, name, &param) == 0)
+	if (dirfd && index >= 2 && reserve_node(reply) && look_up(op, dirfd, name, &param) == 0)
 		reply->nodes[reply->count++] = param.ino;
 	else
 		param = (struct fuse_entry_param){
@@ -292,16 +339,33 @@ static bool put_plus(struct op_ctx *op, struct reply *reply, const struct af_lis
 	return true;
 }
 
-/* Fills the reply from offset on. dirfd NULL: names only. */
+/* Fills the reply from offset on; dirfd is only for PLUS. */
 static void fill(struct op_ctx *op, struct reply *reply, const struct af_listing *listing,
 	off_t offset, const struct af_dirfd *dirfd)
 {
 	size_t index = offset < 0 ? listing->count : (size_t)offset;
 
 	while (index < listing->count &&
-		(dirfd ? put_plus(op, reply, listing, index, dirfd)
-		       : put_plain(op, reply, listing, index)))
+		(reply->form == NAMES ? put_plain(op, reply, listing, index)
+				      : put_plus(op, reply, listing, index, dirfd)))
 		index++;
+}
+
+/* Whether the attributes are sent that the kernel has asked for. */
+static enum af_listing_form choose_form(struct op_ctx *op, bool plus)
+{
+	struct af_habits *habits = &op->fs->habits;
+	uint32_t thread = thread_of(op->req);
+
+	if (!plus)
+		return NAMES;
+	if (!habit_wants_attributes(habits, op->inode, thread)) {
+		habit_names_sent(habits, op->inode, thread);
+		return PLUS_NAMES;
+	}
+	atomic_store_explicit(&op->inode->habit.plus_until_ms,
+		kcache_until_ms(op->fs->kcache.timeout_s), memory_order_relaxed);
+	return PLUS;
 }
 
 static int list(struct op_ctx *op, struct reply *reply, off_t offset, bool plus,
@@ -311,14 +375,16 @@ static int list(struct op_ctx *op, struct reply *reply, off_t offset, bool plus,
 	struct af_dirfd *dirfd = NULL;
 	int err;
 
+	reply->form = choose_form(op, plus);
 	pthread_mutex_lock(&listing->lock);
 	err = load(op, listing, offset);
 	/* Where the directory itself is out of reach, its names still are as they were listed. */
-	if (!err && plus && dirfd_get(op->fs, op->inode, &dirfd) != 0)
+	if (!err && reply->form == PLUS && dirfd_get(op->fs, op->inode, &dirfd) != 0) {
 		dirfd = NULL;
-	if (!err && plus && !dirfd && listing->count > 2)
-		err = -ESTALE;
-	if (!err && (dirfd || !plus))
+		if (listing->count > 2)
+			err = -ESTALE;
+	}
+	if (!err)
 		fill(op, reply, listing, offset, dirfd);
 	pthread_mutex_unlock(&listing->lock);
 	if (dirfd)

@@ -56,7 +56,7 @@ static int handle_new(struct af_fs *fs, struct af_inode *inode, int fd, const st
 		return -ESTALE;
 	}
 	fi->fh = (uintptr_t)file;
-	fi->keep_cache = fs->options->cache == FS_CACHE_ALWAYS;
+	fi->keep_cache = kcache_content(fs, inode, st, 0);
 	/* The kernel would put appended bytes where it thinks the end is; see also op_write(). */
 	fi->direct_io = fs->kcache.direct_io_mmap &&
 		((fi->flags & O_APPEND) || fs->options->cache == FS_CACHE_NEVER);

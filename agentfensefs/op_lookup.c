@@ -157,6 +157,8 @@ static int lookup(struct op_ctx *op, const char *name, struct fuse_entry_param *
 			err = -ENOENT;
 		}
 	}
+	if (!err && !S_ISDIR(found.st.st_mode))
+		habit_looked_up(&op->fs->habits, op->inode);
 	if (!err)
 		err = op_entry(op, op->inode, dirfd, name, &found, &step, since, entry);
 	op_let_go(op->fs);
