@@ -252,11 +252,11 @@ static void docker_line(void **state)
 	begin(&f);
 	f.opts.items = items;
 	f.opts.item_count = 2;
-	f.opts.in_docker = true, f.opts.docker = "podman", f.opts.image = "debian:12";
+	f.opts.in_docker = true, f.opts.docker = "/opt/my-docker", f.opts.image = "debian:12";
 	f.opts.limits = (struct af_limits){
 		.memory = 1 << 30, .pids = 10, .cpus_milli = 1500, .cpu_shares = 512};
 	assert_int_equal(make(&f, real) | backend_docker.build(&f.plan, &input, &f.argv), 0);
-	assert_int_equal(FIND(&f, "podman", "run", "--rm", "--name", "afrun-abc"), 0);
+	assert_int_equal(FIND(&f, "/opt/my-docker", "run", "--rm", "--name", "afrun-abc"), 0);
 	assert_true(FIND(&f, "--network", "none", "--read-only", "--cap-drop", "ALL",
 			    "--security-opt", "no-new-privileges") > 0);
 	assert_true(FIND(&f, "--no-healthcheck", "--init=false", "--userns", "host", "--hostname",
@@ -270,6 +270,23 @@ static void docker_line(void **state)
 			    "type=bind,\"src=/run/p/channel.team\",\"dst=/run/channel/team\"") > 0);
 	assert_true(FIND(&f, "--tmpfs", "/home/someone:exec,mode=0700,uid=1000,gid=100") > 0);
 	assert_int_equal(FIND(&f, "debian:12", "/.afrun/control"), (int)f.argv.count - 2);
+	end(&f);
+}
+
+/* It has other options for a tmpfs, and would fill it. */
+static void podman_line(void **state)
+{
+	struct af_backend_input input = {
+		.view = "/run/p/view", .place = "/run/p", .name = "afrun-abc"};
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	f.opts.in_docker = true, f.opts.docker = "/opt/my-podman", f.opts.image = "debian:12";
+	assert_int_equal(make(&f, NULL) | backend_docker.build(&f.plan, &input, &f.argv), 0);
+	assert_int_equal(FIND(&f, "/opt/my-podman", "run", "--rm"), 0);
+	assert_true(FIND(&f, "--tmpfs", "/home/someone:exec,notmpcopyup,U,mode=0700") > 0);
+	assert_true(FIND(&f, "--tmpfs", "/tmp:exec,notmpcopyup,mode=1777") > 0);
 	end(&f);
 }
 
@@ -487,6 +504,7 @@ int main(void)
 		cmocka_unit_test(accounts),
 		cmocka_unit_test(binds),
 		cmocka_unit_test(docker_line),
+		cmocka_unit_test(podman_line),
 		cmocka_unit_test_setup_teardown(bad_places, hush, unhush),
 		cmocka_unit_test(filesystem_line),
 		cmocka_unit_test(filesystem_with_a_delta),
