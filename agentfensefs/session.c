@@ -13,6 +13,7 @@
 #include "op.h"
 #include "refresh.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -250,6 +251,19 @@ static void join(struct af_fs *fs, const struct af_worker *workers, unsigned int
 		join_one(workers[i].thread);
 }
 
+/*
+ * The kernel grows the table of descriptors when it is full, and where threads share it waits until no
+ * processor looks at the old one: ten milliseconds and more, in the midst of a request. So it gets the
+ * size that it will have while there is one thread.
+ */
+static void grow_descriptor_table(const struct af_fs *fs, int any_fd)
+{
+	int fd = fcntl(any_fd, F_DUPFD_CLOEXEC, 2 * (int)fs->dirfds.limit - 1);
+
+	if (fd >= 0)
+		close(fd);
+}
+
 int session_run(struct af_fs *fs, void (*ready)(struct af_fs *fs))
 {
 	sigset_t set = signal_set();
@@ -260,6 +274,7 @@ int session_run(struct af_fs *fs, void (*ready)(struct af_fs *fs))
 
 	if (signal_fd < 0 || !workers)
 		return -errno;
+	grow_descriptor_table(fs, signal_fd);
 	while (started < fs->options->threads && !err) {
 		workers[started].fs = fs;
 		err = -pthread_create(&workers[started].thread, NULL, work, &workers[started]);
