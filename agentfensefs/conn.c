@@ -6,6 +6,9 @@
 #include "fs.h"
 #include "session.h"
 
+#include <linux/magic.h>
+#include <sys/vfs.h>
+
 #ifndef AF_VERSION
 #define AF_VERSION "unknown"
 #endif
@@ -16,6 +19,20 @@ static bool want(struct fuse_conn_info *conn, unsigned int capability)
 		return false;
 	conn->want |= capability;
 	return true;
+}
+
+/*
+ * With passthrough a mount counts as one filesystem upon those of its files, of which the kernel allows
+ * two; so that an overlay can still be put upon the mount, it counts what is there.
+ */
+static unsigned int stacked_below(const struct af_fs *fs)
+{
+	struct statfs lower, upper = {0};
+
+	if (fstatfs(fs->layer.root_fd, &lower) != 0 ||
+		(fs->upper && fstatfs(fs->upper->delta.upper_fd, &upper) != 0))
+		return 1;
+	return lower.f_type == OVERLAYFS_SUPER_MAGIC || upper.f_type == OVERLAYFS_SUPER_MAGIC;
 }
 
 void conn_init(void *userdata, struct fuse_conn_info *conn)
@@ -43,6 +60,14 @@ void conn_init(void *userdata, struct fuse_conn_info *conn)
 #endif
 #ifdef FUSE_CAP_DIRECT_IO_ALLOW_MMAP
 	fs->kcache.direct_io_mmap = want(conn, FUSE_CAP_DIRECT_IO_ALLOW_MMAP);
+#endif
+	/* A delta that is merged while it is mounted must not be written to meanwhile. */
+#ifdef FUSE_CAP_PASSTHROUGH
+	if (fs->options->passthrough && fs->options->hold_fd < 0 &&
+		want(conn, FUSE_CAP_PASSTHROUGH)) {
+		conn->max_backing_stack_depth = stacked_below(fs);
+		fs->passthrough = true;
+	}
 #endif
 	/* Elsewhere a symlink made anew might have the inode number, and so the node, of the old. */
 	if (fs->options->cache == FS_CACHE_ALWAYS)

@@ -41,6 +41,7 @@ struct af_fs {
 	struct af_owners owners;
 	struct af_kcache kcache;
 	struct af_stale stale;
+	bool passthrough; /* atomic; the kernel may be given open files (handle.h) */
 	struct af_hold hold;
 	LIST_HEAD(af_listing_list, af_listing) listings; /* open directories; under table.lock */
 	struct af_audit *audit;                          /* NULL: not asked for */

@@ -297,6 +297,11 @@ void inode_rekey(struct af_table *table, struct af_inode *inode, const struct st
 	hashed = !(inode->flags & AF_INODE_UNHASHED);
 	if (hashed)
 		unlink_key(table, inode);
+	/* Only where a new policy lets be written what was open for reading: then it gets a new node. */
+	if (inode->backing_id) {
+		inode->flags |= AF_INODE_REBACKED;
+		hashed = false;
+	}
 	__atomic_store_n(&inode->dev, dev_of(st), __ATOMIC_RELAXED);
 	__atomic_store_n(&inode->ino, st->st_ino, __ATOMIC_RELAXED);
 	if (hashed) {

@@ -36,6 +36,7 @@ enum af_inode_flag {
 	AF_INODE_LINKED = 4,   /* fd is of a file that had other names, which may be found again */
 	AF_INODE_UPPER =
 		8, /* the delta's, so not to be copied up; a directory only without a name */
+	AF_INODE_REBACKED = 16, /* what the kernel has open by itself is what the node was before */
 };
 
 struct af_inode {
@@ -54,6 +55,7 @@ struct af_inode {
 	uint64_t nlookup;
 	uint32_t refs;
 	LIST_HEAD(af_file_list, af_file) files; /* open handles */
+	int32_t backing_id;                     /* of all of them (handle.h); 0: none */
 	struct af_inode *next_by_id;
 	struct af_inode *next_by_key;
 	struct af_inode *parent; /* a reference; NULL: the root, or no name */

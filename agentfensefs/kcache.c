@@ -63,9 +63,12 @@ bool kcache_is_before(uint32_t until_ms)
 
 void kcache_granted(struct af_fs *fs, struct af_inode *inode, double timeout_s)
 {
+	/* What the kernel does with an open file by itself makes it ask again, and we do not see it. */
+	bool passed = __atomic_load_n(&inode->backing_id, __ATOMIC_RELAXED) != 0;
+	uint32_t until = passed ? 0 : kcache_until_ms(timeout_s);
+
 	if (fs->audit)
-		__atomic_store_n(
-			&inode->fresh_until_ms, kcache_until_ms(timeout_s), __ATOMIC_RELAXED);
+		__atomic_store_n(&inode->fresh_until_ms, until, __ATOMIC_RELAXED);
 }
 
 void kcache_touched(struct af_inode *inode)

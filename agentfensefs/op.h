@@ -105,7 +105,7 @@ void op_held_end(struct af_fs *fs, struct op_held *held);
 void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t newparent,
 	const char *newname, unsigned int flags);
 
-/* op_file.c */
+/* op_file.c; handle.c */
 void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 	struct fuse_file_info *fi);
 void op_tmpfile(fuse_req_t req, fuse_ino_t parent, mode_t mode, struct fuse_file_info *fi);
@@ -149,7 +149,9 @@ struct af_file {
 	struct af_inode *inode;   /* a reference */
 	LIST_ENTRY(af_file) link; /* in its files; protected by the table's lock */
 	int fd;
+	int32_t backing_id; /* the node's when it was opened; 0: all goes through us */
 	bool writable;
+	bool asked; /* whether the kernel was asked for a backing id */
 };
 
 static inline struct af_file *file_of(const struct fuse_file_info *fi)

@@ -1,5 +1,5 @@
 /*
- * OPEN, CREATE, TMPFILE, RELEASE: how a file becomes a handle. See op.h; op_data.c uses handles.
+ * OPEN, CREATE, TMPFILE, RELEASE. See op.h; handle.c has what they open, op_data.c uses it.
  */
 #include "op.h"
 
@@ -7,6 +7,7 @@
 #include "cleanup.h"
 #include "copyup.h"
 #include "cred.h"
+#include "handle.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -24,87 +25,6 @@ static int backing_flags(int flags)
 static bool wants_write(int flags)
 {
 	return (flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC);
-}
-
-/*
- * Makes the handle of an open file (fd is taken over; st is its) and tells the kernel how to treat it.
- * -ESTALE: the node was copied up meanwhile, and fd is still the source's.
- */
-static int handle_new(struct af_fs *fs, struct af_inode *inode, int fd, const struct stat *st,
-	struct fuse_file_info *fi)
-{
-	bool stale;
-
-	struct af_file *file = calloc(1, sizeof(*file));
-
-	if (!file) {
-		close(fd);
-		return -ENOMEM;
-	}
-	*file = (struct af_file){
-		.inode = inode, .fd = fd, .writable = (fi->flags & O_ACCMODE) != O_RDONLY};
-	pthread_mutex_lock(&fs->table.lock);
-	stale = !inode_is(inode, st);
-	if (!stale) {
-		inode->refs++;
-		LIST_INSERT_HEAD(&inode->files, file, link);
-	}
-	pthread_mutex_unlock(&fs->table.lock);
-	if (stale) {
-		close(fd);
-		free(file);
-		return -ESTALE;
-	}
-	fi->fh = (uintptr_t)file;
-	fi->keep_cache = kcache_content(fs, inode, st, 0);
-	/* The kernel would put appended bytes where it thinks the end is; see also op_write(). */
-	fi->direct_io = fs->kcache.direct_io_mmap &&
-		((fi->flags & O_APPEND) || fs->options->cache == FS_CACHE_NEVER);
-	fi->noflush = !file->writable;
-	return 0;
-}
-
-static void handle_free(struct af_fs *fs, struct af_file *file)
-{
-	bool last;
-
-	pthread_mutex_lock(&fs->table.lock);
-	LIST_REMOVE(file, link);
-	last = LIST_EMPTY(&file->inode->files);
-	pthread_mutex_unlock(&fs->table.lock);
-	if (last)
-		upper_give_back(fs->upper, file->fd);
-	close(file->fd);
-	inode_put(&fs->table, file->inode);
-	free(file);
-}
-
-int op_handle_fd(struct af_fs *fs, struct af_inode *inode)
-{
-	const struct af_file *file;
-	int fd = -1;
-
-	pthread_mutex_lock(&fs->table.lock);
-	file = LIST_FIRST(&inode->files);
-	if (file)
-		fd = fcntl(file->fd, F_DUPFD_CLOEXEC, 0);
-	pthread_mutex_unlock(&fs->table.lock);
-	return fd < 0 ? -ESTALE : fd;
-}
-
-static int close_files(void *arg, struct af_inode *inode)
-{
-	struct af_fs *fs = arg;
-
-	/* No worker runs any more: nobody else changes the list. */
-	while (!LIST_EMPTY(&inode->files))
-		handle_free(fs, LIST_FIRST(&inode->files));
-	return 0;
-}
-
-void op_files_fini(struct af_fs *fs)
-{
-	table_each(&fs->table, close_files, fs);
 }
 
 /* The regular file of the node, opened; -ESTALE where another has taken its place. */

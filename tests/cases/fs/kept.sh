@@ -10,7 +10,7 @@ mount_front()
 	: >"$T/log"
 	chmod 666 "$T/log"
 	af_choose_delta "$SRC" "$MNT"
-	$RUNAS "$AFS" -f "${af_delta_option[@]}" -o "policy=$BASE/policy" "$SRC" "$MNT" 2>>"$T/log" &
+	$RUNAS "$AFS" -f "${af_delta_option[@]}" -o "policy=$BASE/policy,passthrough=no" "$SRC" "$MNT" 2>>"$T/log" &
 	wait_for 10 is_mounted "$MNT" || { ok 1 "$WHO: mounts"; return 1; }
 	af_mounts+=("$MNT")
 	daemon=$(daemon_of "$MNT")
