@@ -143,8 +143,10 @@ static void tell_node(struct af_fs *fs, const struct stat *st, int upper_fd)
 {
 	struct af_inode *inode = inode_known(&fs->table, st, AF_NONE);
 
-	if (inode)
+	if (inode) {
 		dirfd_note_upper(&fs->dirfds, inode, upper_fd);
+		stale_changed(fs, inode);
+	}
 	inode_put(&fs->table, inode);
 }
 

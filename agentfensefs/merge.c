@@ -142,7 +142,7 @@ static int upper_entry(struct af_merge *merge, const struct dirent *from, struct
 		return 1;
 	if (err)
 		return 0; /* a whiteout, or gone meanwhile */
-	entry->ino = found.ino;
+	entry->ino = overlay_ino(&merge->at, from->d_name, &found);
 	entry->type = IFTODT(found.st.st_mode);
 	return 1;
 }

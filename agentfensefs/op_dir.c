@@ -10,6 +10,7 @@
 #include "merge.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <string.h>
 
 struct entry {
@@ -83,6 +84,24 @@ static int add_dots(struct op_ctx *op, struct af_listing *listing)
 	return err ? err : add_entry(listing, parent_ino(op->fs, op->inode), DT_DIR, "..");
 }
 
+/* What was copied up and can have no xattr has the number of the source's in its node alone. */
+static uint64_t listed_ino(
+	struct op_ctx *op, const struct af_dirfd *dirfd, const struct merge_entry *entry)
+{
+	struct af_inode *inode;
+	uint64_t ino = entry->ino;
+	struct stat st;
+
+	if (!entry->upper || entry->type == DT_REG || entry->type == DT_DIR ||
+		fstatat(dirfd->at.upper, entry->name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+		return ino;
+	inode = inode_find(&op->fs->table, op->inode, entry->name, &st);
+	if (inode)
+		ino = inode->shown;
+	inode_put(&op->fs->table, inode);
+	return ino;
+}
+
 /* Adds what the layers say, if it is visible. */
 static int add_visible(struct op_ctx *op, struct af_listing *listing, const struct af_dirfd *dirfd,
 	const struct merge_entry *entry)
@@ -103,7 +122,7 @@ static int add_visible(struct op_ctx *op, struct af_listing *listing, const stru
 	verdict = type == DT_DIR ? &step.dir : &step.file;
 	if (!gate_visible(verdict))
 		return 0;
-	return add_entry(listing, entry->ino, type, entry->name);
+	return add_entry(listing, listed_ino(op, dirfd, entry), type, entry->name);
 }
 
 static int read_layers(struct op_ctx *op, struct af_listing *listing, const struct af_dirfd *dirfd)

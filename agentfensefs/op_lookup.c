@@ -93,8 +93,9 @@ int op_entry(struct op_ctx *op, struct af_inode *dir, const struct af_dirfd *dir
 	const struct af_verdict *verdict = S_ISDIR(st->st_mode) ? &step->dir : &step->file;
 	bool covered = attr_is_covered(st);
 	bool moved;
-	struct af_inode *inode = inode_lookup_as(&fs->table, dir, name, st, found->ino,
-		(enum af_level)verdict->level, covered, since, &moved);
+	struct af_inode *inode =
+		inode_lookup_as(&fs->table, dir, name, st, overlay_ino(&dirfd->at, name, found),
+			(enum af_level)verdict->level, covered, since, &moved);
 
 	if (!inode)
 		return -errno;

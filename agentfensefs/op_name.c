@@ -241,7 +241,7 @@ int op_hold_pinned(struct af_fs *fs, struct af_inode *dir, const struct af_dirfd
 	struct af_inode *inode = held->inode;
 	int err;
 
-	if (!fs->upper || !inode)
+	if (!fs->upper || !inode || held->upper)
 		return 0;
 	copyup_pin(fs, inode);
 	close(held->fd);

@@ -71,7 +71,7 @@ static int join_dirs(const struct af_fs *fs, const struct layer_dir *at, const c
 	if (err == -EXDEV)
 		return err;
 	if (err || !S_ISDIR(low.st_mode) || is_opaque(at->upper, name)) {
-		found->ino = shown_ino(at->upper, name, &found->st);
+		found->ino = 0;
 		return 0;
 	}
 	found->st.st_dev = low.st_dev;
@@ -107,12 +107,17 @@ int overlay_stat(const struct af_fs *fs, const struct layer_dir *at, const char 
 		return err < 0 ? err : 0;
 	}
 	if (err > 0) {
-		found->ino = shown_ino(at->upper, name, &found->st);
+		found->ino = 0;
 		return 0;
 	}
 	err = lower_stat(fs, at, name, &found->st);
 	found->ino = found->st.st_ino;
 	return err;
+}
+
+uint64_t overlay_ino(const struct layer_dir *at, const char *name, const struct af_found *found)
+{
+	return found->ino ? found->ino : shown_ino(at->upper, name, &found->st);
 }
 
 /* That fd, just opened by name, is what overlay_stat() has found. */

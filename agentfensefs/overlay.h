@@ -22,13 +22,15 @@ struct af_fs;
 
 struct af_found {
 	struct stat st; /* its attributes; st_dev and st_ino are its identity as a node */
-	uint64_t ino;   /* as which it is shown */
+	uint64_t ino;   /* as which it is shown; 0: overlay_ino() tells */
 	bool upper;     /* it is in the upper; a directory: at least also there */
 };
 
 /* Of a name in an open directory. -EXDEV: something else is mounted there. */
 int overlay_stat(const struct af_fs *fs, const struct layer_dir *at, const char *name,
 	struct af_found *found);
+/* The number as which what was found there is shown. */
+uint64_t overlay_ino(const struct layer_dir *at, const char *name, const struct af_found *found);
 /* O_PATH descriptor of what is seen (the upper's of a directory that both have). */
 int overlay_open_path(const struct af_fs *fs, const struct layer_dir *at, const char *name,
 	struct af_found *found);

@@ -95,6 +95,8 @@ static void find_again(struct af_fs *fs, struct aged *aged)
 	if (err)
 		return;
 	err = overlay_stat(fs, &dirfd->at, inode->name, &found);
+	if (!err)
+		found.ino = overlay_ino(&dirfd->at, inode->name, &found);
 	dirfd_put(&fs->dirfds, dirfd);
 	if (err || (found.st.st_mode & S_IFMT) != inode->type)
 		return;

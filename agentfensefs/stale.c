@@ -64,18 +64,28 @@ static void wait_dropped(struct af_stale *stale, uint64_t number)
 		err = pthread_cond_timedwait(&stale->dropped, &stale->lock, &until);
 }
 
-void stale_written(struct af_fs *fs, struct af_inode *inode)
+static void drop(struct af_stale *stale, uint64_t id)
 {
-	struct af_stale *stale = &fs->stale;
-	uint64_t one = 1, number, id = inode_sibling(&fs->table, inode);
+	uint64_t one = 1, number;
 
-	if (id == 0)
-		return;
 	pthread_mutex_lock(&stale->lock);
 	number = add(stale, id);
 	if (number && write(stale->event_fd, &one, sizeof(one)) == sizeof(one))
 		wait_dropped(stale, number);
 	pthread_mutex_unlock(&stale->lock);
+}
+
+void stale_written(struct af_fs *fs, struct af_inode *inode)
+{
+	uint64_t id = inode_sibling(&fs->table, inode);
+
+	if (id != 0)
+		drop(&fs->stale, id);
+}
+
+void stale_changed(struct af_fs *fs, struct af_inode *inode)
+{
+	drop(&fs->stale, inode->id);
 }
 
 void stale_drop(struct af_fs *fs)

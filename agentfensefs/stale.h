@@ -1,5 +1,6 @@
 /*
- * Pages that the kernel keeps of a node, while its file is written through another node.
+ * Pages that the kernel keeps of a node, while its file is written through another node; and attributes
+ * that something else has changed.
  *
  * A file with names of two levels is two nodes, each with a page cache of its own. What is written by
  * the one must not stay unseen by the other, mappings included. The notification waits for pages
@@ -32,6 +33,8 @@ void stale_fini(struct af_stale *stale);
 
 /* The node's data has changed: in a worker, before the reply. */
 void stale_written(struct af_fs *fs, struct af_inode *inode);
+/* The node of a directory was copied up for something below it: its link count is another. */
+void stale_changed(struct af_fs *fs, struct af_inode *inode);
 /* Tells the kernel: in the main thread. */
 void stale_drop(struct af_fs *fs);
 
