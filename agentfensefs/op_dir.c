@@ -1,195 +1,16 @@
 /*
- * OPENDIR, READDIR, READDIRPLUS: listings. See op.h.
- *
- * A listing is read whole and filtered before the first entry is sent, and its offsets are our own
- * count: offsets of the source would tell of what lies between two names.
+ * OPENDIR, READDIR, READDIRPLUS: listings are sent. See op.h; listing.c makes them.
  */
-#include "op.h"
+#include "listing.h"
 
 #include "cleanup.h"
-#include "merge.h"
 
 #include <dirent.h>
-#include <fcntl.h>
 #include <string.h>
-
-struct entry {
-	uint64_t ino;
-	uint32_t name; /* where it begins in names */
-	uint8_t type;  /* DT_* */
-};
-
-struct af_listing {
-	struct af_inode *inode;      /* a reference */
-	LIST_ENTRY(af_listing) link; /* in the mount's; protected by the table's lock */
-	pthread_mutex_t lock; /* protects the rest: several threads may share one open directory */
-	bool loaded;
-	struct entry *entries;
-	size_t count, room;
-	char *names;
-	size_t names_used, names_room;
-};
 
 static struct af_listing *listing_of(const struct fuse_file_info *fi)
 {
 	return (struct af_listing *)(uintptr_t)fi->fh;
-}
-
-static int add_entry(struct af_listing *listing, uint64_t ino, uint8_t type, const char *name)
-{
-	size_t len = strlen(name) + 1;
-
-	if (listing->count == listing->room) {
-		size_t room = listing->room ? listing->room * 2 : 32;
-		struct entry *entries = reallocarray(listing->entries, room, sizeof(*entries));
-
-		if (!entries)
-			return -ENOMEM;
-		listing->entries = entries;
-		listing->room = room;
-	}
-	if (listing->names_room - listing->names_used < len) {
-		size_t room = listing->names_room * 2 + len + 512;
-		char *names = room > UINT32_MAX ? NULL : realloc(listing->names, room);
-
-		if (!names)
-			return -ENOMEM;
-		listing->names = names;
-		listing->names_room = room;
-	}
-	memcpy(listing->names + listing->names_used, name, len);
-	listing->entries[listing->count++] =
-		(struct entry){.ino = ino, .name = (uint32_t)listing->names_used, .type = type};
-	listing->names_used += len;
-	return 0;
-}
-
-/* The inode number of "..", which must not be one outside of the mount. */
-static uint64_t parent_ino(struct af_fs *fs, struct af_inode *inode)
-{
-	struct af_place place;
-	uint64_t ino = inode->shown;
-
-	inode_place(&fs->table, inode, &place);
-	if (place.parent)
-		ino = place.parent->shown;
-	inode_put(&fs->table, place.parent);
-	return ino;
-}
-
-static int add_dots(struct op_ctx *op, struct af_listing *listing)
-{
-	int err = add_entry(listing, op->inode->shown, DT_DIR, ".");
-
-	return err ? err : add_entry(listing, parent_ino(op->fs, op->inode), DT_DIR, "..");
-}
-
-/* What was copied up and can have no xattr has the number of the source's in its node alone. */
-static uint64_t listed_ino(
-	struct op_ctx *op, const struct af_dirfd *dirfd, const struct merge_entry *entry)
-{
-	struct af_inode *inode;
-	uint64_t ino = entry->ino;
-	struct stat st;
-
-	if (!entry->upper || entry->type == DT_REG || entry->type == DT_DIR ||
-		fstatat(dirfd->at.upper, entry->name, &st, AT_SYMLINK_NOFOLLOW) != 0)
-		return ino;
-	inode = inode_find(&op->fs->table, op->inode, entry->name, &st);
-	if (inode)
-		ino = inode->shown;
-	inode_put(&op->fs->table, inode);
-	return ino;
-}
-
-/* Adds what the layers say, if it is visible. */
-static int add_visible(struct op_ctx *op, struct af_listing *listing, const struct af_dirfd *dirfd,
-	const struct merge_entry *entry)
-{
-	const struct af_verdict *verdict;
-	uint8_t type = entry->type;
-	struct af_found found;
-	struct af_step step;
-	int err = gate_step(op->fs, &op->view, op->inode, entry->name, &step);
-
-	if (err || op_hides(&step))
-		return err;
-	if (type == DT_UNKNOWN) {
-		if (op_stat_name(op->fs, dirfd, entry->name, &found) != 0)
-			return 0; /* gone meanwhile */
-		type = IFTODT(found.st.st_mode);
-	}
-	verdict = type == DT_DIR ? &step.dir : &step.file;
-	if (!gate_visible(verdict))
-		return 0;
-	return add_entry(listing, listed_ino(op, dirfd, entry), type, entry->name);
-}
-
-static int read_layers(struct op_ctx *op, struct af_listing *listing, const struct af_dirfd *dirfd)
-{
-	struct merge_entry entry;
-	struct af_merge merge;
-	int got = merge_open(&merge, op->fs, &dirfd->at);
-
-	if (got == -EMFILE || got == -ENFILE) {
-		dirfds_flush(&op->fs->dirfds);
-		got = merge_open(&merge, op->fs, &dirfd->at);
-	}
-	if (got)
-		return got;
-	while ((got = merge_next(&merge, &entry)) > 0) {
-		got = add_visible(op, listing, dirfd, &entry);
-		if (got)
-			break;
-	}
-	merge_close(&merge);
-	return got;
-}
-
-static int read_source(struct op_ctx *op, struct af_listing *listing)
-{
-	struct af_dirfd *dirfd;
-	int err = dirfd_get(op->fs, op->inode, &dirfd);
-
-	if (err)
-		return err == -EXDEV || err == -ENOENT ? 0 : err; /* covered or removed: empty */
-	err = read_layers(op, listing, dirfd);
-	dirfd_put(&op->fs->dirfds, dirfd);
-	return err;
-}
-
-/* Reads the directory, anew where the caller has gone back to its beginning. Locked. */
-static int load(struct op_ctx *op, struct af_listing *listing, off_t offset)
-{
-	int err;
-
-	if (listing->loaded && offset != 0)
-		return 0;
-	listing->count = 0;
-	listing->names_used = 0;
-	err = add_dots(op, listing);
-	if (!err)
-		err = read_source(op, listing);
-	listing->loaded = !err;
-	return err;
-}
-
-static void listing_free(struct af_fs *fs, struct af_listing *listing)
-{
-	pthread_mutex_lock(&fs->table.lock);
-	LIST_REMOVE(listing, link);
-	pthread_mutex_unlock(&fs->table.lock);
-	inode_put(&fs->table, listing->inode);
-	pthread_mutex_destroy(&listing->lock);
-	free(listing->entries);
-	free(listing->names);
-	free(listing);
-}
-
-void op_listings_fini(struct af_fs *fs)
-{
-	while (!LIST_EMPTY(&fs->listings))
-		listing_free(fs, LIST_FIRST(&fs->listings));
 }
 
 static uint32_t thread_of(fuse_req_t req)
@@ -241,17 +62,12 @@ void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	if (!err && op.inode != op.fs->table.root)
 		err = gate_need(op.fs, &op.view, what, op.inode, AF_VIEW, NULL);
 	if (!err) {
-		listing = calloc(1, sizeof(*listing));
+		listing = listing_new(op.fs, op.inode);
 		err = listing ? 0 : -ENOMEM;
 	}
 	if (err) {
 		fuse_reply_err(req, -err);
 	} else {
-		listing->inode = inode_ref(&op.fs->table, op.inode);
-		pthread_mutex_init(&listing->lock, NULL);
-		pthread_mutex_lock(&op.fs->table.lock);
-		LIST_INSERT_HEAD(&op.fs->listings, listing, link);
-		pthread_mutex_unlock(&op.fs->table.lock);
 		fi->fh = (uintptr_t)listing;
 		set_caching(&op, fi);
 		if (fuse_reply_open(req, fi) != 0)
@@ -285,7 +101,7 @@ struct reply {
 static bool put_plain(
 	struct op_ctx *op, struct reply *reply, const struct af_listing *listing, size_t index)
 {
-	const struct entry *entry = &listing->entries[index];
+	const struct af_listed *entry = &listing->entries[index];
 	struct stat st = {.st_ino = entry->ino, .st_mode = DTTOIF(entry->type)};
 	size_t need = fuse_add_direntry(op->req, reply->data + reply->used,
 		reply->size - reply->used, listing->names + entry->name, &st, (off_t)index + 1);
@@ -338,7 +154,7 @@ static bool reserve_node(struct reply *reply)
 static bool put_plus(struct op_ctx *op, struct reply *reply, const struct af_listing *listing,
 	size_t index, const struct af_dirfd *dirfd)
 {
-	const struct entry *entry = &listing->entries[index];
+	const struct af_listed *entry = &listing->entries[index];
 	const char *name = listing->names + entry->name;
 	struct fuse_entry_param param = {
 		.attr = {.st_ino = entry->ino, .st_mode = DTTOIF(entry->type)}};
@@ -396,7 +212,7 @@ static int list(struct op_ctx *op, struct reply *reply, off_t offset, bool plus,
 
 	reply->form = choose_form(op, plus);
 	pthread_mutex_lock(&listing->lock);
-	err = load(op, listing, offset);
+	err = listing_load(op, listing, offset);
 	/* Where the directory itself is out of reach, its names still are as they were listed. */
 	if (!err && reply->form == PLUS && dirfd_get(op->fs, op->inode, &dirfd) != 0) {
 		dirfd = NULL;
