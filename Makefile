@@ -52,7 +52,7 @@ UNIT_COMMON = test_common test_glob test_policy_parse test_policy_decide test_po
 UNIT_DELTA = test_copy test_copy_attrs test_journal test_remove test_policy_dump \
 	test_delta test_delta_crash test_delta_record
 UNIT_FS = test_fs test_inode
-UNIT_RUN = test_afrun_limits test_afrun_opts test_afrun_plan
+UNIT_RUN = test_afrun_limits test_afrun_opts test_afrun_plan test_afrun_refusals
 UNIT_SYNC = $(UNIT_SYNC_PLAN) $(UNIT_SYNC_APPLY) $(UNIT_SYNC_SHOW)
 UNIT_SYNC_PLAN = test_sync_plan
 UNIT_SYNC_APPLY =

@@ -11,7 +11,6 @@
 #include "backend.h"
 #include "cleanup.h"
 #include "plan.h"
-#include "refusals.h"
 
 #include <bsd/string.h>
 #include <fcntl.h>
@@ -437,47 +436,6 @@ static void commands(void **state)
 	end(&f);
 }
 
-/* ---- refusals ----------------------------------------------------------------------------------- */
-
-static void counting(void **state)
-{
-	static const char *const lines[] = {
-		"{\"time\":\"t\",\"op\":\"open\",\"path\":\"/b\",\"pid\":1}",
-		"{\"time\":\"t\",\"op\":\"open\",\"path\":\"/b\",\"pid\":22}",
-		"{\"op\":\"create\",\"path\":\"/b\"}",
-		"{\"op\":\"open\",\"path\":\"/a\\\"path\\\":\\\"/evil\"}",
-		"{\"comm\":\"\\\",\\\"path\\\":\\\"/evil\",\"op\":\"open\",\"path\":\"/c\"}",
-		"{\"time\":\"t\",\"dropped\":17}",
-		"",
-		"{",
-		"{\"path\"",
-		"{\"path\":\"",
-		"{\"path\":\"/x\"}",
-		"not json",
-		"{\"op\":\"\\",
-	};
-	struct af_refusals refusals;
-	af_autofree char *text = NULL;
-	size_t size;
-	FILE *out;
-
-	(void)state;
-	assert_int_equal(refusals_open(&refusals, -1), 0);
-	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
-		refusals_count(&refusals, lines[i], strlen(lines[i]));
-	assert_int_equal(refusals_paths(&refusals), 3);
-	assert_int_equal(refusals.uncounted, 17);
-	out = open_memstream(&text, &size);
-	refusals_write(&refusals, out);
-	fclose(out);
-	assert_string_equal(text,
-		"[{\"path\":\"/a\\\"path\\\":\\\"/evil\",\"op\":\"open\",\"count\":1},"
-		"{\"path\":\"/b\",\"op\":\"create\",\"count\":1},"
-		"{\"path\":\"/b\",\"op\":\"open\",\"count\":2},"
-		"{\"path\":\"/c\",\"op\":\"open\",\"count\":1}]");
-	refusals_close(&refusals);
-}
-
 /* What these say goes to stderr, which the tests do not look at. */
 static int hush(void **state)
 {
@@ -510,7 +468,6 @@ int main(void)
 		cmocka_unit_test(filesystem_with_a_delta),
 		cmocka_unit_test(merge_line),
 		cmocka_unit_test(commands),
-		cmocka_unit_test(counting),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
