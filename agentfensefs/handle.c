@@ -36,12 +36,19 @@ static void backing_close(struct af_fs *fs, int32_t id)
 		ioctl(fuse_session_fd(fs->session), BACKING_CLOSE, &id);
 }
 
-/* Whether the kernel may do by itself what is done with the file. */
-static bool may_pass(const struct af_fs *fs, const struct af_inode *inode, const struct stat *st)
+/* What is no larger is read with one request. */
+enum { SMALL = 128 << 10 };
+
+/* Whether the kernel may do by itself what is done with the file, and that is worth the two calls. */
+static bool may_pass(const struct af_fs *fs, const struct af_file *file, const struct stat *st)
 {
+	const struct af_inode *inode = file->inode;
 	bool writable = inode->key_level >= AF_WRITE;
 
 	if (!__atomic_load_n(&fs->passthrough, __ATOMIC_RELAXED))
+		return false;
+	/* Pages that are kept when it is opened again cost one call now, and then none. */
+	if (!file->writable && st->st_size <= SMALL && kcache_is_settled(inode))
 		return false;
 	if (!writable)
 		return true;
@@ -61,7 +68,7 @@ static int join(struct af_fs *fs, struct af_file *file, const struct stat *st, i
 	if (!inode_is(inode, st) || inode->flags & AF_INODE_REBACKED)
 		return -ESTALE;
 	if (LIST_EMPTY(&inode->files)) {
-		if (*id == 0 && !file->asked && may_pass(fs, inode, st))
+		if (*id == 0 && !file->asked && may_pass(fs, file, st))
 			return 1;
 		__atomic_store_n(&inode->backing_id, *id, __ATOMIC_RELAXED);
 		*id = 0;
@@ -94,7 +101,11 @@ int handle_new(struct af_fs *fs, struct af_inode *inode, int fd, const struct st
 		return -ENOMEM;
 	}
 	*file = (struct af_file){
-		.inode = inode, .fd = fd, .writable = (fi->flags & O_ACCMODE) != O_RDONLY};
+		.inode = inode,
+		.fd = fd,
+		.writable = (fi->flags & O_ACCMODE) != O_RDONLY,
+		.kept = kcache_content(fs, inode, st, 0),
+	};
 	rc = locked_join(fs, file, st, &id);
 	if (rc > 0) {
 		file->asked = true;
@@ -118,7 +129,7 @@ int handle_new(struct af_fs *fs, struct af_inode *inode, int fd, const struct st
 	 */
 	fi->direct_io = (fi->flags & O_APPEND) != 0;
 	if (!file->backing_id) {
-		fi->keep_cache = kcache_content(fs, inode, st, 0);
+		fi->keep_cache = file->kept;
 		fi->direct_io |= fs->options->cache == FS_CACHE_NEVER;
 		fi->direct_io &= fs->kcache.direct_io_mmap;
 	}

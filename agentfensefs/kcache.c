@@ -116,6 +116,11 @@ bool kcache_content(struct af_fs *fs, struct af_inode *inode, const struct stat 
 		content != 0;
 }
 
+bool kcache_is_settled(const struct af_inode *inode)
+{
+	return __atomic_load_n(&inode->content, __ATOMIC_RELAXED) != 0;
+}
+
 static int increment_epoch(struct af_fs *fs)
 {
 	struct notify_header out = {.len = sizeof(out), .error = NOTIFY_INC_EPOCH};

@@ -42,6 +42,8 @@ bool kcache_is_fresh(const struct af_inode *inode);
  * opened. view is the gate's for a directory, else 0. What changed a moment ago is never kept.
  */
 bool kcache_content(struct af_fs *fs, struct af_inode *inode, const struct stat *st, uint32_t view);
+/* Whether what the kernel reads of it from now on may be kept when it is opened again, as it is now. */
+bool kcache_is_settled(const struct af_inode *inode);
 
 /* Milliseconds of a coarse monotonic clock; wraps after 49 days, never 0. */
 uint32_t kcache_now_ms(void);

@@ -151,6 +151,7 @@ struct af_file {
 	int fd;
 	int32_t backing_id; /* the node's when it was opened; 0: all goes through us */
 	bool writable;
+	bool kept;  /* its content is what it was when it was last opened (kcache_content()) */
 	bool asked; /* whether the kernel was asked for a backing id */
 };
 

@@ -47,7 +47,7 @@ static void set_caching(struct op_ctx *op, struct fuse_file_info *fi)
 		fstat(upper < 0 ? dirfd->at.lower : upper, &st) == 0) {
 		fi->keep_cache =
 			kcache_content(op->fs, op->inode, &st, op->view.stamp) && names_will_do(op);
-		fi->cache_readdir = __atomic_load_n(&op->inode->content, __ATOMIC_RELAXED) != 0;
+		fi->cache_readdir = kcache_is_settled(op->inode);
 	}
 	dirfd_put(&op->fs->dirfds, dirfd);
 }

@@ -70,6 +70,16 @@ echo changed >"$SRC/s"
 is "$(cat <&5)" changed 'what others write is seen at once by who has it open'
 exec 5<&-
 
+# What is small and has settled is kept for when it is opened again.
+sleep 3.5
+is "$(data cat "$MNT/s") $(data cat "$MNT/s") $(data cat "$MNT/s")" 'changed 1/0 changed 0/0 changed 0/0' \
+	'a small file'
+is "$(data cmp "$MNT/big" "$SRC/big") $(data cmp "$MNT/big" "$SRC/big")" ' 0/0  0/0' 'a large one: always by itself'
+exec 5<"$MNT/s"
+echo more >"$MNT/s"
+is "$(cat "$MNT/s") $(cat <&5)" 'more more' 'written while it is kept'
+exec 5<&-
+
 # Handles of all kinds at once, of one file.
 is "$(python3 -c '
 import os, sys
