@@ -25,7 +25,7 @@ COMMON = glob glob_class io json log path spawn \
 DELTA = copy copy_attrs delta delta_check delta_lock delta_record delta_reset delta_settle delta_xattr journal \
 	remove state_dir
 FS = attr audit audit_infer change change_rename conn copyup copyup_dir copyup_tree counters cred \
-	dirfd explain gate habit handle hold inode inode_name inode_path kcache layer lend links listing merge mount op_attr op_data \
+	dirfd explain gate habit handle hold inode inode_name inode_path kcache keep layer lend links listing merge mount op_attr op_data \
 	op_dir op_file op_lookup op_name op_rename op_xattr options options_mount options_rules \
 	overlay refresh session stale tree upper upper_quota usage whiteout
 RUN = bwrap cgroup cgroup_home channel channel_call channel_holder control docker docker_place embedded env facts filter fsmount host \

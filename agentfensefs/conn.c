@@ -21,6 +21,7 @@ static bool want(struct fuse_conn_info *conn, unsigned int capability)
 	return true;
 }
 
+#ifdef FUSE_CAP_PASSTHROUGH
 /*
  * With passthrough a mount counts as one filesystem upon those of its files, of which the kernel allows
  * two; so that an overlay can still be put upon the mount, it counts what is there.
@@ -34,6 +35,7 @@ static unsigned int stacked_below(const struct af_fs *fs)
 		return 1;
 	return lower.f_type == OVERLAYFS_SUPER_MAGIC || upper.f_type == OVERLAYFS_SUPER_MAGIC;
 }
+#endif
 
 void conn_init(void *userdata, struct fuse_conn_info *conn)
 {

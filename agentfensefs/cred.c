@@ -21,9 +21,9 @@ static _Thread_local struct {
 } current;
 
 static const cap_value_t kept[] = {
-	CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER, CAP_FSETID, CAP_SETGID,
-	CAP_SETUID, CAP_SYS_ADMIN, /* mounts, passthrough */
-	CAP_SYS_PTRACE,            /* the audit reads what a refused caller was doing */
+	CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER, CAP_FSETID, CAP_LEASE,
+	CAP_SETGID, CAP_SETUID, CAP_SYS_ADMIN, /* mounts, passthrough */
+	CAP_SYS_PTRACE,                        /* the audit reads what a refused caller was doing */
 };
 enum { KEPT = sizeof(kept) / sizeof(kept[0]) };
 

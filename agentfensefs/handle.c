@@ -32,7 +32,8 @@ static int32_t backing_open(struct af_fs *fs, int fd)
 
 static void backing_close(struct af_fs *fs, int32_t id)
 {
-	if (id)
+	/* With the session they went by themselves. */
+	if (id && fs->session)
 		ioctl(fuse_session_fd(fs->session), BACKING_CLOSE, &id);
 }
 
@@ -48,12 +49,13 @@ static bool may_pass(const struct af_fs *fs, const struct af_file *file, const s
 	if (!__atomic_load_n(&fs->passthrough, __ATOMIC_RELAXED))
 		return false;
 	/* Pages that are kept when it is opened again cost one call now, and then none. */
-	if (!file->writable && st->st_size <= SMALL && kcache_is_settled(inode))
+	if (!file->writable && st->st_size <= SMALL && file->settled)
+		return false;
+	/* A write by another name is seen by this one, and in a delta copies up what it has open. */
+	if (st->st_nlink > 1 && (writable || fs->upper))
 		return false;
 	if (!writable)
 		return true;
-	if (st->st_nlink > 1)
-		return false;
 	return !fs->upper || (inode->flags & AF_INODE_UPPER && !upper_has_quota(fs->upper));
 }
 
@@ -104,8 +106,8 @@ int handle_new(struct af_fs *fs, struct af_inode *inode, int fd, const struct st
 		.inode = inode,
 		.fd = fd,
 		.writable = (fi->flags & O_ACCMODE) != O_RDONLY,
-		.kept = kcache_content(fs, inode, st, 0),
 	};
+	file->kept = keep_file(fs, inode, fd, st, file->writable, &file->settled);
 	rc = locked_join(fs, file, st, &id);
 	if (rc > 0) {
 		file->asked = true;

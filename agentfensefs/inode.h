@@ -16,6 +16,7 @@
 #define AF_INODE_H
 
 #include "habit.h"
+#include "keep.h"
 #include "policy.h"
 
 #include <pthread.h>
@@ -65,8 +66,8 @@ struct af_inode {
 	struct af_state state;
 	uint32_t stamp; /* verdict and state hold for this stamp of the gate */
 
-	struct af_dirfd *dirfd; /* protected by the descriptor cache's lock */
-	uint64_t content; /* atomic; of which state the kernel's pages are (kcache_content()) */
+	struct af_dirfd *dirfd;  /* protected by the descriptor cache's lock */
+	struct af_keep keep;     /* protected by the table's lock */
 	struct af_habit habit;   /* of a directory */
 	uint32_t fresh_until_ms; /* atomic; until when the kernel has the attributes; 0: unknown */
 };

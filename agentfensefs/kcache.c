@@ -9,16 +9,9 @@
 #include <string.h>
 #include <sys/uio.h>
 #include <time.h>
-#include <xxhash.h>
 
 /* include/uapi/linux/fuse.h since Linux 6.16; libfuse has a call for it since 3.18. */
 enum { NOTIFY_INC_EPOCH = 8 };
-
-/*
- * What changes again so soon may have the same times: those are of a clock of some milliseconds, or of
- * two seconds.
- */
-enum { SETTLED_S = 3 };
 
 struct notify_header {
 	uint32_t len;
@@ -81,46 +74,6 @@ bool kcache_is_fresh(const struct af_inode *inode)
 	return kcache_is_before(__atomic_load_n(&inode->fresh_until_ms, __ATOMIC_RELAXED));
 }
 
-/* Which content has these attributes; 0: it cannot be told from the next. */
-static uint64_t content_of(const struct stat *st, uint32_t view)
-{
-	struct {
-		uint64_t dev, ino, size;
-		int64_t times[4];
-		uint64_t view;
-	} what = {st->st_dev, st->st_ino, (uint64_t)st->st_size,
-		{st->st_mtim.tv_sec, st->st_mtim.tv_nsec, st->st_ctim.tv_sec, st->st_ctim.tv_nsec},
-		view};
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME_COARSE, &now);
-	return now.tv_sec - st->st_ctim.tv_sec < SETTLED_S ? 0
-							   : XXH3_64bits(&what, sizeof(what)) | 1;
-}
-
-bool kcache_content(struct af_fs *fs, struct af_inode *inode, const struct stat *st, uint32_t view)
-{
-	uint64_t content = 0;
-
-	switch (fs->options->cache) {
-	case FS_CACHE_NEVER:
-		return false;
-	case FS_CACHE_ALWAYS:
-		content = (uint64_t)view + 1;
-		break;
-	case FS_CACHE_AUTO:
-		content = content_of(st, view);
-		break;
-	}
-	return __atomic_exchange_n(&inode->content, content, __ATOMIC_RELAXED) == content &&
-		content != 0;
-}
-
-bool kcache_is_settled(const struct af_inode *inode)
-{
-	return __atomic_load_n(&inode->content, __ATOMIC_RELAXED) != 0;
-}
-
 static int increment_epoch(struct af_fs *fs)
 {
 	struct notify_header out = {.len = sizeof(out), .error = NOTIFY_INC_EPOCH};
@@ -172,6 +125,20 @@ static int expire_node(void *arg, struct af_inode *inode)
 	/* A negative offset: attributes only; open files keep their pages, but no directory its listing. */
 	fuse_lowlevel_notify_inval_inode(fs->session, inode->id, S_ISDIR(inode->type) ? 0 : -1, 0);
 	return 0;
+}
+
+static int expire_listing(void *arg, struct af_inode *inode)
+{
+	const struct af_fs *fs = arg;
+
+	if (S_ISDIR(inode->type))
+		fuse_lowlevel_notify_inval_inode(fs->session, inode->id, 0, 0);
+	return 0;
+}
+
+void kcache_expire_listings(struct af_fs *fs)
+{
+	table_each(&fs->table, expire_listing, fs);
 }
 
 void kcache_expire_all(struct af_fs *fs)

@@ -12,11 +12,11 @@
 
 struct af_fs;
 struct af_inode;
-struct stat;
 
 struct af_kcache {
 	double timeout_s;    /* of names and attributes */
 	bool direct_io_mmap; /* files without the page cache can still be mapped shared */
+	int tells_changes;   /* atomic; keep.c: 1, -1: no, 0: not looked yet */
 	bool epochs;         /* the kernel can be told that every name is to be asked for again */
 };
 
@@ -25,6 +25,8 @@ void kcache_init(struct af_fs *fs);
 void kcache_probe(struct af_fs *fs);
 /* Every name and attribute is to be asked for again: the policy is another one. */
 void kcache_expire_all(struct af_fs *fs);
+/* Every listing that is kept is to be asked for again: a directory has moved in the source. */
+void kcache_expire_listings(struct af_fs *fs);
 /* Names that are not there may only be remembered where that can be taken back. */
 double kcache_negative_timeout(const struct af_fs *fs);
 
@@ -35,15 +37,6 @@ double kcache_negative_timeout(const struct af_fs *fs);
 void kcache_granted(struct af_fs *fs, struct af_inode *inode, double timeout_s);
 void kcache_touched(struct af_inode *inode);
 bool kcache_is_fresh(const struct af_inode *inode);
-
-/*
- * The node is being opened and has these attributes, of which the change time is what counts: whether
- * the kernel may keep the pages (of a directory: the listing) that it has of the node since it was last
- * opened. view is the gate's for a directory, else 0. What changed a moment ago is never kept.
- */
-bool kcache_content(struct af_fs *fs, struct af_inode *inode, const struct stat *st, uint32_t view);
-/* Whether what the kernel reads of it from now on may be kept when it is opened again, as it is now. */
-bool kcache_is_settled(const struct af_inode *inode);
 
 /* Milliseconds of a coarse monotonic clock; wraps after 49 days, never 0. */
 uint32_t kcache_now_ms(void);

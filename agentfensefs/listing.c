@@ -167,6 +167,8 @@ void listing_free(struct af_fs *fs, struct af_listing *listing)
 	pthread_mutex_lock(&fs->table.lock);
 	LIST_REMOVE(listing, link);
 	pthread_mutex_unlock(&fs->table.lock);
+	if (listing->fills)
+		keep_dir_closed(fs, listing->inode);
 	inode_put(&fs->table, listing->inode);
 	pthread_mutex_destroy(&listing->lock);
 	free(listing->entries);

@@ -20,6 +20,7 @@ struct af_listing {
 	LIST_ENTRY(af_listing) link; /* in the mount's; protected by the table's lock */
 	pthread_mutex_t lock; /* protects the rest: several threads may share one open directory */
 	bool loaded;
+	bool fills; /* the kernel may keep what it is sent (keep_dir()); constant */
 	struct af_listed *entries;
 	size_t count, room;
 	char *names;

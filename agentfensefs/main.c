@@ -312,6 +312,7 @@ static int mount_and_serve(struct af_fs *fs, struct fs_options *options)
 	if (!err)
 		err = serve(fs);
 	mount_detach(&mount, fs->session, options);
+	fs->session = NULL;
 	op_files_fini(fs);
 	op_listings_fini(fs);
 	return err;

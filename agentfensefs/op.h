@@ -151,8 +151,8 @@ struct af_file {
 	int fd;
 	int32_t backing_id; /* the node's when it was opened; 0: all goes through us */
 	bool writable;
-	bool kept;  /* its content is what it was when it was last opened (kcache_content()) */
-	bool asked; /* whether the kernel was asked for a backing id */
+	bool kept, settled; /* keep_file()'s */
+	bool asked;         /* whether the kernel was asked for a backing id */
 };
 
 static inline struct af_file *file_of(const struct fuse_file_info *fi)

@@ -15,7 +15,10 @@ static struct af_listing *listing_of(const struct fuse_file_info *fi)
 
 static uint32_t thread_of(fuse_req_t req)
 {
-	return (uint32_t)fuse_req_ctx(req)->pid;
+	pid_t pid = fuse_req_ctx(req)->pid;
+
+	/* 0: of another pid namespace. */
+	return pid ? (uint32_t)pid : UINT32_MAX;
 }
 
 /* Whether the listing that the kernel has will do, and not only one with attributes. */
@@ -34,22 +37,22 @@ static bool names_will_do(struct op_ctx *op)
  * The kernel may keep the listing of what is in one layer, as that directory's times tell all changes.
  * Changes through the mount it knows of.
  */
-static void set_caching(struct op_ctx *op, struct fuse_file_info *fi)
+static void set_caching(struct op_ctx *op, struct af_listing *listing, struct fuse_file_info *fi)
 {
 	struct af_dirfd *dirfd;
 	struct stat st;
+	bool kept, single = false;
 	int upper;
 
-	if (op->fs->options->cache == FS_CACHE_NEVER || dirfd_get(op->fs, op->inode, &dirfd) != 0)
-		return;
-	upper = __atomic_load_n(&dirfd->at.upper, __ATOMIC_ACQUIRE);
-	if ((upper < 0 || dirfd->at.lower < 0) &&
-		fstat(upper < 0 ? dirfd->at.lower : upper, &st) == 0) {
-		fi->keep_cache =
-			kcache_content(op->fs, op->inode, &st, op->view.stamp) && names_will_do(op);
-		fi->cache_readdir = kcache_is_settled(op->inode);
+	if (dirfd_get(op->fs, op->inode, &dirfd) == 0) {
+		upper = __atomic_load_n(&dirfd->at.upper, __ATOMIC_ACQUIRE);
+		single = (upper < 0 || dirfd->at.lower < 0) &&
+			fstat(upper < 0 ? dirfd->at.lower : upper, &st) == 0;
+		dirfd_put(&op->fs->dirfds, dirfd);
 	}
-	dirfd_put(&op->fs->dirfds, dirfd);
+	listing->fills = keep_dir(op->fs, op->inode, single ? &st : NULL, op->view.stamp, &kept);
+	fi->cache_readdir = listing->fills;
+	fi->keep_cache = kept && names_will_do(op);
 }
 
 void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -69,7 +72,7 @@ void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		fuse_reply_err(req, -err);
 	} else {
 		fi->fh = (uintptr_t)listing;
-		set_caching(&op, fi);
+		set_caching(&op, listing, fi);
 		if (fuse_reply_open(req, fi) != 0)
 			listing_free(op.fs, listing);
 	}

@@ -101,6 +101,7 @@ int op_entry(struct op_ctx *op, struct af_inode *dir, const struct af_dirfd *dir
 		return -errno;
 	if (moved) {
 		gate_moved(fs);
+		stale_listings(fs);
 		op->view.stamp = 0;
 	} else {
 		gate_remember(fs, &op->view, inode, step);

@@ -91,6 +91,8 @@ void session_block_signals(void)
 	/* A reader that has gone, and limits of whoever started us, are errors of one call only. */
 	sigaction(SIGPIPE, &ignore, NULL);
 	sigaction(SIGXFSZ, &ignore, NULL);
+	/* Somebody waits for a lease of ours, which ends by itself (keep.c). */
+	sigaction(SIGIO, &ignore, NULL);
 }
 
 static void send_event(const struct af_fs *fs, enum event event)

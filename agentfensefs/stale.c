@@ -4,6 +4,7 @@
 #include "fs.h"
 
 #include "cleanup.h"
+#include "log.h"
 
 #include <string.h>
 #include <sys/eventfd.h>
@@ -16,6 +17,7 @@ int stale_init(struct af_stale *stale)
 	pthread_condattr_t attr;
 
 	*stale = (struct af_stale){.event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+	stale->main = pthread_self();
 	pthread_mutex_init(&stale->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -70,7 +72,8 @@ static void drop(struct af_stale *stale, uint64_t id)
 
 	pthread_mutex_lock(&stale->lock);
 	number = add(stale, id);
-	if (number && write(stale->event_fd, &one, sizeof(one)) == sizeof(one))
+	if (number && write(stale->event_fd, &one, sizeof(one)) == sizeof(one) &&
+		!pthread_equal(pthread_self(), stale->main))
 		wait_dropped(stale, number);
 	pthread_mutex_unlock(&stale->lock);
 }
@@ -88,11 +91,23 @@ void stale_changed(struct af_fs *fs, struct af_inode *inode)
 	drop(&fs->stale, inode->id);
 }
 
+void stale_listings(struct af_fs *fs)
+{
+	uint64_t one = 1;
+
+	pthread_mutex_lock(&fs->stale.lock);
+	fs->stale.listings = true;
+	pthread_mutex_unlock(&fs->stale.lock);
+	if (write(fs->stale.event_fd, &one, sizeof(one)) < 0)
+		log_error("event: %s", strerror(errno));
+}
+
 void stale_drop(struct af_fs *fs)
 {
 	struct af_stale *stale = &fs->stale;
 	af_autofree uint64_t *ids = NULL;
 	uint64_t events;
+	bool listings;
 	size_t count;
 
 	if (read(stale->event_fd, &events, sizeof(events)) < 0)
@@ -102,9 +117,13 @@ void stale_drop(struct af_fs *fs)
 	count = stale->count;
 	stale->ids = NULL;
 	stale->count = stale->room = 0;
+	listings = stale->listings;
+	stale->listings = false;
 	pthread_mutex_unlock(&stale->lock);
 	for (size_t i = 0; i < count; i++)
 		fuse_lowlevel_notify_inval_inode(fs->session, ids[i], 0, 0);
+	if (listings)
+		kcache_expire_listings(fs);
 	pthread_mutex_lock(&stale->lock);
 	stale->taken += count;
 	pthread_cond_broadcast(&stale->dropped);

@@ -11,6 +11,7 @@
 #define AF_STALE_H
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,7 +22,9 @@ struct af_stale {
 	int event_fd; /* readable: there is something to drop */
 	pthread_mutex_t lock;
 	pthread_cond_t dropped;
+	pthread_t main; /* who drops */
 	/* protected by lock */
+	bool listings; /* all of them are to be dropped */
 	uint64_t *ids;
 	size_t count, room;
 	uint64_t taken; /* how many ids have ever been dropped */
@@ -35,6 +38,8 @@ void stale_fini(struct af_stale *stale);
 void stale_written(struct af_fs *fs, struct af_inode *inode);
 /* The node of a directory was copied up for something below it: its link count is another. */
 void stale_changed(struct af_fs *fs, struct af_inode *inode);
+/* A directory has moved in the source: no listing that the kernel has is sure to be as it would be now. */
+void stale_listings(struct af_fs *fs);
 /* Tells the kernel: in the main thread. */
 void stale_drop(struct af_fs *fs);
 

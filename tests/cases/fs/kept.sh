@@ -70,6 +70,19 @@ files()
 import mmap, sys
 with open(sys.argv[1], "r+b") as file: mmap.mmap(file.fileno(), 5)[:3] = b"map"' "$SRC/d/f"
 	is "$($RUNAS cat "$MNT/d/f")" "map5" "$WHO: changed through a mapping"
+	# A page that is dirty already takes more without a trace, also when all times are old.
+	is "$($RUNAS python3 -c '
+import mmap, sys, time
+source, mount = sys.argv[1:]
+with open(source, "r+b") as file:
+    memory = mmap.mmap(file.fileno(), 5); memory[:4] = b"0000"
+    time.sleep(3.3)
+    for word in (b"1111", b"2222"):
+        open(mount, "rb").read()
+        memory[:4] = word
+        print(open(mount, "rb").read().decode().strip(), end=" ")' "$SRC/d/f" "$MNT/d/f")" '1111 2222 ' \
+		"$WHO: a mapping that is written to again"
+	beside 'echo map5 >d/f'
 	$RUNAS bash -c 'printf more >>"$1"' sh "$MNT/d/f"
 	is "$($RUNAS cat "$MNT/d/f")" $'map5\nmore' "$WHO: changed through the mount"
 	beside 'cp d/g d/new; mv d/new d/g'
@@ -119,6 +132,54 @@ hidden()
 	ok $? "$WHO: and back" || diag "$(listed m/deep/er)"
 }
 
+# A listing that was begun before the policy changed is not what is kept after it.
+overtaken()
+{
+	local pass
+	for pass in 1 2 3 4; do
+		policy
+		kill -HUP "$daemon"
+		wait_for 5 $RUNAS test -e "$MNT/many/secret"
+		: >"$T/log"
+		policy 'none("/many/secret")'
+		is "$($RUNAS python3 -c '
+import os, signal, sys, threading, time
+many, log, daemon, pause = sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
+held = os.open(many, os.O_RDONLY)
+reader = threading.Thread(target=lambda: os.listdir(many))
+reader.start()
+time.sleep(pause)
+os.kill(daemon, signal.SIGHUP)
+for i in range(5000):
+    if "reload: done" in open(log).read(): break
+    time.sleep(.0005)
+os.close(os.open(many, os.O_RDONLY))
+reader.join()
+print("secret" in os.listdir(many), "secret" in os.listdir(many))' "$MNT/many" "$T/log" "$daemon" "0.0$((pass * 4 + 1))")" \
+			'False False' "$WHO: a listing that the policy overtook, $pass"
+	done
+}
+
+# Who has a directory open sees no more of it, where it moves in the source to where names are hidden.
+rewound()
+{
+	policy 'none("/n/**/secret")'
+	kill -HUP "$daemon"
+	sleep 0.2
+	is "$($RUNAS python3 -c '
+import os, sys, time
+source, mount = sys.argv[1:]
+fd = os.open(mount + "/m/deep/er", os.O_RDONLY)
+before = sorted(os.listdir(fd)) == sorted(os.listdir(fd)) == ["open", "secret"]
+os.rename(source + "/m/deep", source + "/n/deep")
+for i in range(30):
+    os.path.exists(mount + "/n/deep/er/open")
+    if os.listdir(fd) == ["open"]: break
+    time.sleep(.1)
+print(before, os.listdir(fd))
+os.rename(source + "/n/deep", source + "/m/deep")' "$SRC" "$MNT")" "True ['open']" "$WHO: an open directory that moved, rewound"
+}
+
 # Names alone, or with attributes: as whoever reads wants them.
 readers()
 {
@@ -136,7 +197,7 @@ keeping()
 	fresh_dirs
 	policy
 	beside 'mkdir -p d l/sub p m/deep/er n tree/{0..9}; echo text >d/f; echo other >d/g; touch l/{a,b} p/{open,secret}
-		touch m/deep/er/{open,secret} tree/{0..9}/{1..20}'
+		touch m/deep/er/{open,secret} tree/{0..9}/{1..20}; mkdir many; cd many; seq 60000 | xargs touch secret'
 	mount_front || return
 	$RUNAS true
 	sleep 3.5 # until it has settled
@@ -144,6 +205,8 @@ keeping()
 	files
 	readers
 	hidden
+	overtaken
+	rewound
 	umount_fs "$MNT"
 }
 

@@ -145,6 +145,33 @@ mounted "rule=write:/,delta=$BASE/delta2,quota=1M"
 is "$(data bash -c 'echo new >"$1/n"; head -c 2000000 /dev/zero >>"$1/n" || echo full' sh "$MNT" | grep -o full)" full 'a quota holds'
 umount_fs "$MNT"
 
+# Two names, of which the other is written.
+fresh
+ln "$SRC/f" "$SRC/w"
+mounted "rule=write:/,rule=read:/f,delta=$BASE/delta4"
+exec 5<"$MNT/f"
+is "$(dd bs=2 count=1 status=none <&5)" te 'a file with two names, opened by the one that may be read'
+echo longer than before >"$MNT/w"
+is "$(cat /dev/fd/5) $(stat -L -c %s /dev/fd/5)" 'longer than before 19' 'written by the other: one file'
+exec 5<&-
+umount_fs "$MNT"
+
+# The mount ends while files are open.
+fresh
+: >"$T/strace"
+mounted rule=write:/
+exec 5<"$MNT/big" 6<>"$MNT/f"
+if command -v strace >/dev/null; then
+	strace -f -e trace=ioctl -o "$T/strace" -p "$daemon" 2>"$T/attached" &
+	tracer=$!
+	wait_for 10 grep -q attached "$T/attached"
+fi
+kill "$daemon"
+wait_for 10 is_not_mounted "$MNT"
+wait "${tracer:-}" 2>/dev/null
+is "$(grep -c 'EBADF' "$T/strace")" 0 'ended with files open: nothing is done with what is no descriptor'
+exec 5<&- 6<&-
+
 # The policy lets be written what is open to be read, by the kernel itself, of the source.
 fresh
 echo 'read("/")' >"$T/policy"
