@@ -28,7 +28,7 @@ readme()
 {
 	local text
 	cp "$BUILD/bench/result.svg" "$here/result.svg"
-	text=$(report markdown "$BUILD/bench/result.tsv")
+	text="![Each line's ratios, and how costs grow](tests/bench/result.svg)"$'\n\n'$(report markdown "$BUILD/bench/result.tsv")
 	TEXT=$text awk '/^<!-- bench -->$/ { print; print ENVIRON["TEXT"] "\n"; skip = 1 }
 		/^<!-- end of bench -->$/ { skip = 0 }
 		!skip' "$here/../../README.md" >"$BUILD/bench/README.md"
