@@ -11,8 +11,9 @@ export BUILD
 
 root() { [ "$(id -u)" -eq 0 ]; }
 
-# So that no case is the first to need that user, and gets to read what is said of it.
-! root || tests/as-user true
+# So that no case is the first to need that user, and gets to read what is said of it. In a sandbox there is
+# none to be made.
+! root || tests/as-user true 2>/dev/null || :
 
 # The ordinary user must reach the tree. Below a directory closed to others (a clone in /root) it is
 # shown in another place, in a mount namespace of our own.
