@@ -260,7 +260,7 @@ bench: deps
 	$(again) bench-only
 bench-programs: all $(BENCHES:%=$(B)/bench/%) $(BENCH_PROBE)
 bench-only: bench-programs
-	@BUILD='$(abspath $(B))' tests/bench/run.sh $(SECTIONS)
+	@BUILD='$(abspath $(B))' tests/shown tests/bench/run.sh $(SECTIONS)
 bench-readme:
 	@BUILD='$(abspath $(B))' tests/bench/run.sh --readme
 $(BENCHES:%=$(B)/bench/%): $(B)/bench/%: $(B)/obj/tests/bench/%.o $(B)/libcommon.a
