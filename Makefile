@@ -295,7 +295,7 @@ build/fuzz/%: tests/fuzz/%.c $(COMMON:%=common/%.c) $(B)/flags
 C_FILES = $(wildcard $(foreach d,common agentfensefs afrun afsyncd tests tests/unit tests/fixtures tests/fuzz \
 	tests/bench,$(d)/*.c $(d)/*.h))
 PROGRAM_C = $(filter common/%.c agentfensefs/%.c afrun/%.c afsyncd/%.c,$(C_FILES))
-SCRIPTS = $(wildcard .ci/run .ci/deps .ci/libfuse tests/*.sh tests/run-case tests/as-user tests/*/*.sh \
+SCRIPTS = $(wildcard .ci/run .ci/deps .ci/libfuse tests/*.sh tests/run-case tests/as-user tests/shown tests/*/*.sh \
 	tests/*/*/*.sh $(COMPLETIONS))
 
 lint:
