@@ -78,8 +78,6 @@ static uint64_t state_of(struct af_fs *fs, const struct stat *st, uint32_t view)
 		break;
 	}
 	clock_gettime(CLOCK_REALTIME_COARSE, &now);
-	if (view == 0 && S_ISDIR(st->st_mode))
-		return 0;
 	if (now.tv_sec - st->st_ctim.tv_sec < SETTLED_S || !tells(fs))
 		return 0;
 	return XXH3_64bits(&what, sizeof(what)) | 1;

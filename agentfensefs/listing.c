@@ -12,7 +12,7 @@
 
 static int add_entry(struct af_listing *listing, uint64_t ino, uint8_t type, const char *name)
 {
-	size_t len = strlen(name) + 1;
+	struct af_listed entry = {.ino = ino, .type = type};
 
 	if (listing->count == listing->room) {
 		size_t room = listing->room ? listing->room * 2 : 32;
@@ -23,19 +23,9 @@ static int add_entry(struct af_listing *listing, uint64_t ino, uint8_t type, con
 		listing->entries = entries;
 		listing->room = room;
 	}
-	if (listing->names_room - listing->names_used < len) {
-		size_t room = listing->names_room * 2 + len + 512;
-		char *names = room > UINT32_MAX ? NULL : realloc(listing->names, room);
-
-		if (!names)
-			return -ENOMEM;
-		listing->names = names;
-		listing->names_room = room;
-	}
-	memcpy(listing->names + listing->names_used, name, len);
-	listing->entries[listing->count++] =
-		(struct af_listed){.ino = ino, .name = (uint32_t)listing->names_used, .type = type};
-	listing->names_used += len;
+	if (namelist_add(&listing->names, name, &entry.name) != 0)
+		return -ENOMEM;
+	listing->entries[listing->count++] = entry;
 	return 0;
 }
 
@@ -140,7 +130,7 @@ int listing_load(struct op_ctx *op, struct af_listing *listing, off_t offset)
 	if (listing->loaded && offset != 0)
 		return 0;
 	listing->count = 0;
-	listing->names_used = 0;
+	listing->names.used = 0;
 	err = add_dots(op, listing);
 	if (!err)
 		err = read_source(op, listing);
@@ -172,7 +162,7 @@ void listing_free(struct af_fs *fs, struct af_listing *listing)
 	inode_put(&fs->table, listing->inode);
 	pthread_mutex_destroy(&listing->lock);
 	free(listing->entries);
-	free(listing->names);
+	free(listing->names.text);
 	free(listing);
 }
 

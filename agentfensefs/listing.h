@@ -7,6 +7,7 @@
 #ifndef AF_LISTING_H
 #define AF_LISTING_H
 
+#include "namelist.h"
 #include "op.h"
 
 struct af_listed {
@@ -23,8 +24,7 @@ struct af_listing {
 	bool fills; /* the kernel may keep what it is sent (keep_dir()); constant */
 	struct af_listed *entries;
 	size_t count, room;
-	char *names;
-	size_t names_used, names_room;
+	struct af_namelist names;
 };
 
 /* A listing of the node (a reference is taken), not read yet; NULL: out of memory. */

@@ -5,6 +5,7 @@
 
 #include "cleanup.h"
 #include "fs.h"
+#include "namelist.h"
 #include "overlay.h"
 
 #include <string.h>
@@ -14,15 +15,14 @@
 struct merge_names {
 	uint32_t *slots; /* offset + 1; 0: free */
 	size_t mask, count;
-	char *text;
-	size_t used, room;
+	struct af_namelist list;
 };
 
 static uint32_t *find_slot(const struct merge_names *names, const char *name, size_t len)
 {
 	size_t i = (size_t)XXH3_64bits(name, len) & names->mask;
 
-	while (names->slots[i] && strcmp(names->text + names->slots[i] - 1, name) != 0)
+	while (names->slots[i] && strcmp(names->list.text + names->slots[i] - 1, name) != 0)
 		i = (i + 1) & names->mask;
 	return &names->slots[i];
 }
@@ -36,8 +36,9 @@ static int grow_slots(struct merge_names *names)
 	if (!bigger.slots)
 		return -ENOMEM;
 	bigger.mask = size - 1;
-	for (size_t at = 0; at < names->used; at += strlen(names->text + at) + 1)
-		*find_slot(&bigger, names->text + at, strlen(names->text + at)) = (uint32_t)at + 1;
+	for (size_t at = 0; at < names->list.used; at += strlen(names->list.text + at) + 1)
+		*find_slot(&bigger, names->list.text + at, strlen(names->list.text + at)) =
+			(uint32_t)at + 1;
 	free(names->slots);
 	*names = bigger;
 	return 0;
@@ -45,22 +46,13 @@ static int grow_slots(struct merge_names *names)
 
 static int add_name(struct merge_names *names, const char *name)
 {
-	size_t len = strlen(name);
+	uint32_t at;
 
-	if (names->room - names->used <= len) {
-		size_t room = names->room * 2 + len + 512;
-		char *text = room > UINT32_MAX ? NULL : realloc(names->text, room);
-
-		if (!text)
-			return -ENOMEM;
-		names->text = text;
-		names->room = room;
-	}
 	if ((!names->slots || names->count * 2 > names->mask) && grow_slots(names) != 0)
 		return -ENOMEM;
-	memcpy(names->text + names->used, name, len + 1);
-	*find_slot(names, name, len) = (uint32_t)names->used + 1;
-	names->used += len + 1;
+	if (namelist_add(&names->list, name, &at) != 0)
+		return -ENOMEM;
+	*find_slot(names, name, strlen(name)) = at + 1;
 	names->count++;
 	return 0;
 }
@@ -75,7 +67,7 @@ static void free_names(struct merge_names *names)
 	if (!names)
 		return;
 	free(names->slots);
-	free(names->text);
+	free(names->list.text);
 	free(names);
 }
 

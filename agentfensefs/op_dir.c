@@ -106,8 +106,9 @@ static bool put_plain(
 {
 	const struct af_listed *entry = &listing->entries[index];
 	struct stat st = {.st_ino = entry->ino, .st_mode = DTTOIF(entry->type)};
-	size_t need = fuse_add_direntry(op->req, reply->data + reply->used,
-		reply->size - reply->used, listing->names + entry->name, &st, (off_t)index + 1);
+	size_t need =
+		fuse_add_direntry(op->req, reply->data + reply->used, reply->size - reply->used,
+			listing->names.text + entry->name, &st, (off_t)index + 1);
 
 	if (need > reply->size - reply->used)
 		return false;
@@ -158,7 +159,7 @@ static bool put_plus(struct op_ctx *op, struct reply *reply, const struct af_lis
 	size_t index, const struct af_dirfd *dirfd)
 {
 	const struct af_listed *entry = &listing->entries[index];
-	const char *name = listing->names + entry->name;
+	const char *name = listing->names.text + entry->name;
 	struct fuse_entry_param param = {
 		.attr = {.st_ino = entry->ino, .st_mode = DTTOIF(entry->type)}};
 	size_t room = reply->size - reply->used;

@@ -122,10 +122,11 @@ void stale_drop(struct af_fs *fs)
 	pthread_mutex_unlock(&stale->lock);
 	for (size_t i = 0; i < count; i++)
 		fuse_lowlevel_notify_inval_inode(fs->session, ids[i], 0, 0);
-	if (listings)
-		kcache_expire_listings(fs);
 	pthread_mutex_lock(&stale->lock);
 	stale->taken += count;
 	pthread_cond_broadcast(&stale->dropped);
 	pthread_mutex_unlock(&stale->lock);
+	/* For this, which may be long, nobody waits. */
+	if (listings)
+		kcache_expire_listings(fs);
 }
