@@ -4,6 +4,7 @@
 #     each_user FUNCTION     as root where that is us, then as an ordinary user, each with
 #                            WHO (root, user), RUNAS (as lib.sh takes it), BASE (their directory)
 #     fresh_dirs             SRC and MNT, new ones, in BASE
+#     mount_front OPTION...  with has_logged, reload_front, counters, counted: see there
 #     run_checks PROGRAM DIR the checks of a program built on tests/fixtures/check.h
 #     same_tree [-mn] A B    tests/fixtures/treecmp.c
 #     make_tree DIR          a tree with everything an ordinary tree may have
@@ -34,6 +35,52 @@ fresh_dirs()
 	SRC=$BASE/src$af_dirs
 	MNT=$BASE/mnt$af_dirs
 	$RUNAS mkdir "$SRC" "$MNT"
+}
+
+# mount_front OPTION...: MNT, in the foreground, with its messages in $T/log and its pid in daemon
+mount_front()
+{
+	: >"$T/log"
+	chmod 666 "$T/log"
+	af_choose_delta "$@" "$SRC" "$MNT"
+	# shellcheck disable=SC2154 # deltalib.sh sets it
+	$RUNAS "$AFS" -f "${af_delta_option[@]}" "$@" "$SRC" "$MNT" 2>>"$T/log" &
+	wait_for 10 is_mounted "$MNT" || { ok 1 "$WHO: mounts: $*"; return 1; }
+	af_mounts+=("$MNT")
+	daemon=$(daemon_of "$MNT")
+}
+
+# has_logged N ERE: whether the log of that mount has this so often by now
+has_logged()
+{
+	[ "$(grep -cE "$2" "$T/log")" -ge "$1" ]
+}
+
+# reload_front: its daemon reads the policy again, and has done so
+reload_front()
+{
+	local before
+	before=$(grep -c 'reload: done' "$T/log")
+	kill -HUP "$daemon"
+	wait_for 10 has_logged $((before + 1)) 'reload: done'
+}
+
+# counters: what its daemon has counted by now, NAME=N a line
+counters()
+{
+	local before
+	before=$(grep -c 'counters:' "$T/log")
+	kill -USR1 "$daemon"
+	wait_for 10 has_logged $((before + 1)) 'counters:'
+	grep 'counters:' "$T/log" | tail -n 1 | grep -oE '[a-z_]+=[0-9]+'
+}
+
+# counted BEFORE NAME: how much that counter has grown since counters said BEFORE
+counted()
+{
+	local before=$1 name=$2 after
+	after=$(counters)
+	echo $(($(sed -n "s/^$name=//p" <<<"$after") - $(sed -n "s/^$name=//p" <<<"$before")))
 }
 
 run_checks()

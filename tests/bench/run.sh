@@ -82,6 +82,6 @@ done
 report json "$result.tsv" >"$result.json"
 report svg "$result.tsv" >"$result.svg"
 report table "$result.tsv"
-printf '\nin %s: result.tsv, result.json, result.svg\n' "$BUILD/bench"
+printf '\nin %s: result.tsv, result.json, result.svg\n' "${BUILD#"$PWD"/}/bench"
 [ -z "${TINY:-}" ] || { report check "$result.tsv" && python3 -m json.tool "$result.json" >/dev/null; } || status=1
 exit "$status"

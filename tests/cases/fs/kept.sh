@@ -5,35 +5,13 @@
 . "$ROOT/tests/fslib.sh"
 source_moves
 
-mount_front()
-{
-	: >"$T/log"
-	chmod 666 "$T/log"
-	af_choose_delta "$SRC" "$MNT"
-	$RUNAS "$AFS" -f "${af_delta_option[@]}" -o "policy=$BASE/policy,passthrough=no" "$SRC" "$MNT" 2>>"$T/log" &
-	wait_for 10 is_mounted "$MNT" || { ok 1 "$WHO: mounts"; return 1; }
-	af_mounts+=("$MNT")
-	daemon=$(daemon_of "$MNT")
-}
-
-logged()
-{
-	[ "$(grep -c counters "$T/log")" -gt "$1" ]
-}
-
 # asked COUNTER COMMAND...: how often the daemon was asked for that meanwhile; the output is in $T/out
 asked()
 {
-	local counter=$1 lines i counts=()
-	shift
-	for i in 1 2; do
-		lines=$(grep -c counters "$T/log")
-		kill -USR1 "$daemon"
-		wait_for 10 logged "$lines"
-		counts+=("$(sed -n "s/.*counters:.* $counter=\([0-9]*\).*/\1/p" "$T/log" | tail -n 1)")
-		[ "$i" = 2 ] || $RUNAS "$@" >"$T/out" 2>&1
-	done
-	ASKED=$((counts[1] - counts[0]))
+	local before
+	before=$(counters)
+	$RUNAS "${@:2}" >"$T/out" 2>&1
+	ASKED=$(counted "$before" "$1")
 }
 
 beside()
@@ -115,13 +93,10 @@ hidden()
 	asked readdir ls "$MNT/p"
 	is "$(xargs <"$T/out") $ASKED" 'open secret 0' "$WHO: a listing is kept"
 	policy 'none("secret")'
-	kill -HUP "$daemon"
-	wait_for 10 grep -q 'reload: done' "$T/log"
+	reload_front
 	is "$(listed p)" open "$WHO: a name that is hidden by a new policy is in it no more"
 	policy 'none("/n/**/secret")'
-	kill -HUP "$daemon"
-	reloaded() { [ "$(grep -c 'reload: done' "$T/log")" = 2 ]; }
-	wait_for 10 reloaded
+	reload_front
 	listed m/deep/er >/dev/null
 	is "$(listed m/deep/er)" 'open secret' "$WHO: a listing, deeper"
 	beside 'mv m/deep n/deep'
@@ -138,8 +113,7 @@ overtaken()
 	local pass
 	for pass in 1 2 3 4; do
 		policy
-		kill -HUP "$daemon"
-		wait_for 5 $RUNAS test -e "$MNT/many/secret"
+		reload_front
 		: >"$T/log"
 		policy 'none("/many/secret")'
 		is "$($RUNAS python3 -c '
@@ -164,8 +138,7 @@ print("secret" in os.listdir(many), "secret" in os.listdir(many))' "$MNT/many" "
 rewound()
 {
 	policy 'none("/n/**/secret")'
-	kill -HUP "$daemon"
-	sleep 0.2
+	reload_front
 	is "$($RUNAS python3 -c '
 import os, sys, time
 source, mount = sys.argv[1:]
@@ -198,8 +171,7 @@ keeping()
 	policy
 	beside 'mkdir -p d l/sub p m/deep/er n tree/{0..9}; echo text >d/f; echo other >d/g; touch l/{a,b} p/{open,secret}
 		touch m/deep/er/{open,secret} tree/{0..9}/{1..20}; mkdir many; cd many; seq 60000 | xargs touch secret'
-	mount_front || return
-	$RUNAS true
+	mount_front -o "policy=$BASE/policy,passthrough=no" || return
 	sleep 3.5 # until it has settled
 	listings
 	files

@@ -9,18 +9,6 @@ policy()
 	$RUNAS bash -c 'printf "%s\n" "${@:2}" >"$1.new"; mv "$1.new" "$1"' sh "$BASE/policy" "$@"
 }
 
-# In the foreground, so that its messages can be read.
-mount_front()
-{
-	: >"$T/log"
-	chmod 666 "$T/log"
-	af_choose_delta "$SRC" "$MNT"
-	$RUNAS "$AFS" -f "${af_delta_option[@]}" -o "policy=$BASE/policy" "$@" "$SRC" "$MNT" 2>>"$T/log" &
-	wait_for 10 is_mounted "$MNT" || { ok 1 "$WHO: mounts"; return 1; }
-	af_mounts+=("$MNT")
-	daemon=$(daemon_of "$MNT")
-}
-
 told()
 {
 	grep -q -E "$1" "$T/log"
@@ -51,7 +39,7 @@ in_dir()
 reload()
 {
 	policy 'write("/dir")' 'read("/a")' 'read("/marker1")'
-	mount_front -o "$1" || return
+	mount_front -o "policy=$BASE/policy" -o "$1" || return
 	start_inside "$MNT/dir"
 	is "$(in_dir 'cat f; echo 1 >new; stat -c %a f')" 'text 644 0' "$WHO, $1: before"
 	is "$($RUNAS ls "$MNT" | tr '\n' ' ')" 'a dir marker1 ' "$WHO, $1: the listing before"

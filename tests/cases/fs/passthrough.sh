@@ -4,38 +4,21 @@
 . "$(dirname "$0")/../../lib.sh"
 . "$ROOT/tests/fslib.sh"
 is_root || skip_all 'only root has passthrough'
-BASE=$T/base RUNAS=
+BASE=$T/base RUNAS='' WHO=root
 mkdir "$BASE"
 
-# mounted OPTION...: in the foreground, with counters in the log
 mounted()
 {
-	: >"$T/log"
-	"$AFS" -f -o "$@" "$SRC" "$MNT" 2>>"$T/log" &
-	wait_for 10 is_mounted "$MNT" || { ok 1 "mounts: $1"; return 1; }
-	af_mounts+=("$MNT")
-	daemon=$(daemon_of "$MNT")
-}
-
-logged()
-{
-	[ "$(grep -c counters "$T/log")" -gt "$1" ]
+	AF_DELTA='' mount_front -o "$@"
 }
 
 # data COMMAND...: its output, and how many READs and WRITEs it made
 data()
 {
-	local lines i reads=0 writes=0 line
-	for i in 1 2; do
-		lines=$(grep -c counters "$T/log")
-		kill -USR1 "$daemon"
-		wait_for 10 logged "$lines"
-		line=$(grep counters "$T/log" | tail -n 1)
-		reads=$(($(sed -n 's/.* read=\([0-9]*\).*/\1/p' <<<"$line") - reads))
-		writes=$(($(sed -n 's/.* write=\([0-9]*\).*/\1/p' <<<"$line") - writes))
-		[ "$i" = 2 ] || "$@" >"$T/out" 2>&1
-	done
-	echo "$(cat "$T/out") $reads/$writes"
+	local before
+	before=$(counters)
+	"$@" >"$T/out" 2>&1
+	echo "$(cat "$T/out") $(counted "$before" read)/$(counted "$before" write)"
 }
 
 fresh()
@@ -179,8 +162,7 @@ mounted "policy=$T/policy,delta=$BASE/delta3"
 exec 5<"$MNT/f"
 is "$(data dd bs=2 count=1 status=none <&5)" 'te 0/0' 'read by the kernel itself'
 echo 'write("/")' >"$T/policy"
-kill -HUP "$daemon"
-wait_for 10 grep -q 'reload: done' "$T/log"
+reload_front
 check 'a new policy lets it be written' sh -c 'echo written >"$1"' sh "$MNT/f"
 is "$(cat "$MNT/f" "$SRC/f")" $'written\ntext' 'in the delta, and is read'
 is "$(dd bs=2 count=1 status=none <&5)" xt 'who had it open has what it was'

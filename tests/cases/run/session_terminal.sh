@@ -5,32 +5,10 @@
 . "$(dirname "$0")/../../lib.sh"
 . "$ROOT/tests/runlib.sh"
 . "$ROOT/tests/sessionlib.sh"
+. "$ROOT/tests/tmuxlib.sh"
 command -v tmux >/dev/null || skip_all 'tmux is not installed'
 need_sandbox
 
-export AFRUN TMUX_TMPDIR=$T/tmp
-tmux_()
-{
-	tmux -S "$T/tmux" -f /dev/null "$@"
-}
-screen()
-{
-	tmux_ capture-pane -p -t job
-}
-shows()
-{
-	screen | sed 's/ *$//' | grep -qxE -- "$1"
-}
-# Types the words, and waits until a line of the screen is exactly the expression.
-types()
-{
-	local expected=$1 name=$2
-	shift 2
-	tmux_ clear-history -t job
-	tmux_ send-keys -t job "$@"
-	wait_for 20 shows "$expected"
-	ok $? "$name" || diag "$(screen)"
-}
 wipe()
 {
 	tmux_ send-keys -t job -R
